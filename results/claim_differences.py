@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from results.analyses import over_optimization
 from results.analyses.acquisition_comparisons import comparisons, gains
 from results.analyses.difficulty import gains as gains_by_quintile
 from results.analyses.difficulty import of_quintiles, quintile_words
@@ -20,7 +21,7 @@ from results.records import plain
 from results.stats.differences import contrasts, differences
 from results.stats.intervals import NAN, Estimate
 from results.stats.summaries import PRIMARY_N, comparison_n, rows_of, tested_n
-from results.vocabulary import TRAINING_SETS, WAYS, acquisition_words, arm_words, is_plain
+from results.vocabulary import ENSEMBLES, TRAINING_SETS, WAYS, acquisition_words, arm_words, is_plain
 
 POINTS, TIMES = "points", "times"
 """Units of differences: a share of problems solved, or the log of a ratio of labels."""
@@ -189,6 +190,64 @@ def between_ways(first: str, second: str, frame: pd.DataFrame) -> list[Differenc
     last = last_round(frame)
     row = difference(frame, "best_of_n", (first, last), (second, last), _tested_n(rows))
     return [] if row is None else [_difference(row, WAYS[first].words, WAYS[second].words)]
+
+
+def between_uses_of_n(
+    arms: Sequence[str],
+    variant: str,
+    first: float,
+    second: float,
+    frame: pd.DataFrame,
+    *,
+    scales: slice = slice(None),
+) -> list[Difference]:
+    """Find one way to use N minus another, in best-of-N of a model or ensemble.
+
+    Where N chosen is the best in hindsight for all models, these do not differ, and there is no difference.
+
+    Args:
+        arms: keys of ``ARMS``.
+        variant: key of ``ENSEMBLES``.
+        first: level of ``over_optimization.by_use``.
+        second: level it is compared with.
+        frame: records.
+        scales: which data scales to compare, of all in ascending order.
+    """
+    if over_optimization.of_ensembles(frame).empty:
+        return []
+    rows = over_optimization.between_uses(frame, first, second)
+    rows = rows[rows["arm"].isin(arms) & (rows["variant"] == variant)]
+    if second == over_optimization.HINDSIGHT:
+        rows = rows[rows["p"].notna()]
+    words = [over_optimization.use_words(use, frame) for use in (first, second)]
+    return _at_scales(rows, frame, words, scales)
+
+
+def between_ensembles(arm: str, first: str, second: str, frame: pd.DataFrame) -> list[Difference]:
+    """Find an arm's best-of-N, at the largest N, by one key of ``ENSEMBLES`` minus another."""
+    if over_optimization.of_ensembles(frame).empty:
+        return []
+    rows = over_optimization.between_ensembles(frame, first, second)
+    return _at_scales(rows[rows["arm"] == arm], frame, [ENSEMBLES[name].words for name in (first, second)])
+
+
+def _at_scales(
+    rows: pd.DataFrame, frame: pd.DataFrame, words: Sequence[str], scales: slice = slice(None)
+) -> list[Difference]:
+    """Convert rows of ``over_optimization`` at some data scales to differences at the largest N."""
+    shown = sorted({int(scale) for scale in rows["data_scale"]})[scales]
+    several = rows["arm"].nunique() > 1
+    return [
+        Difference(
+            arm=words[0],
+            against=words[1],
+            where=f"{f'{arm_words(row.arm)}, ' if several else ''}{row.data_scale} labeled",
+            n=over_optimization.largest_n(frame),
+            found=row.found,
+            seeds=row.seeds,
+        )
+        for row in rows_of(rows[rows["data_scale"].isin(shown)])
+    ]
 
 
 def on_kind(kind: str, arm: str, against: str, frame: pd.DataFrame) -> list[Difference]:

@@ -11,13 +11,17 @@ from math import inf
 from results.analyses.acquisition_comparisons import HYPOTHESIS, LABELS, PAPER_EFFICIENCY
 from results.analyses.acquisition_comparisons import PAPER as PAPER_PAIR
 from results.analyses.large_scale import PAPER as LARGE
+from results.analyses.over_optimization import CHOSEN, HINDSIGHT, VOTE
+from results.analyses.over_optimization import LARGEST as LARGEST_OF_ALL
 from results.analyses.scoring import PAPER as STRATEGIES
 from results.claim_differences import (
     Differences,
     between_arms,
     between_doublings,
+    between_ensembles,
     between_strategies,
     between_training_sets,
+    between_uses_of_n,
     between_ways,
     by_quintile,
     data_efficiency,
@@ -26,9 +30,12 @@ from results.claim_differences import (
     on_kind,
 )
 from results.stats.intervals import MARGIN
+from results.vocabulary import ONE_MODEL
 
 ABOVE_ZERO = (0.0, inf)
 """The first is better."""
+FALL = (0.01, inf)
+"""The first is better by more than a point."""
 NO_FALL = (-0.01, inf)
 """The first is not worse by a point or more."""
 NO_GAIN = (-inf, MARGIN)
@@ -60,6 +67,9 @@ _PRODUCT = "product, neutral positive"
 _OF_1860 = "in best-of-1860"
 _EFFICIENCY = f"{PAPER_EFFICIENCY:g} times, against uniform, by the slopes of two lines"
 _RETRAINING = "unstable, and no better"
+_GAO = "not stated; Gao et al. (2022): the true score peaks and then falls"
+_COSTE = "not stated; Coste et al. (2023): ensembles are better, whether by mean or pessimistic"
+_EISENSTEIN = "not stated; Eisenstein et al. (2023): ensembles mitigate, but do not eliminate it"
 
 
 def _generalizes(kind: str, problems: str, short: str | None = None) -> tuple[Claim, ...]:
@@ -93,6 +103,24 @@ def _scores_equally(strategy: str, words: str) -> Claim:
         within=EQUAL,
     )
 
+
+def _falls(words: str, arm: str, where: str, scales: slice, paper: str, variant: str = ONE_MODEL) -> Claim:
+    """Make the claim that best-of-N falls from N chosen on validation problems to the largest N."""
+    return Claim(
+        text=f"the best-of-N of {words} falls by more than one point from N chosen on validation problems to "
+        f"the largest N, {where}",
+        paper=paper,
+        differences=partial(between_uses_of_n, (arm,), variant, CHOSEN, LARGEST_OF_ALL, scales=scales),
+        within=FALL,
+    )
+
+
+_STUDENTS = {
+    "process": "process",
+    "prm_outcome": "PRM-derived outcome",
+    "final_answer": "final-answer outcome",
+}
+"""Arm -> its words in claims."""
 
 CLAIMS: dict[str, tuple[Claim, ...]] = {
     "supervision": (
@@ -222,6 +250,62 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
             "process supervision beats final-answer outcomes on problems longer than any in training",
         ),
         *_generalizes("rare", "problems about rare facts"),
+    ),
+    "over_optimization": (
+        _falls("final-answer outcome", "final_answer", "at every data scale", slice(None), _GAO),
+        _falls("PRM-derived outcome", "prm_outcome", "at the smallest data scale", slice(1), _GAO),
+        _falls(
+            "the mean of the models of final-answer outcome",
+            "final_answer",
+            "at the smallest data scale",
+            slice(1),
+            _EISENSTEIN,
+            variant="mean_score",
+        ),
+        Claim(
+            text="the best-of-N of process does not fall by more than one point from N chosen on validation "
+            "problems to the largest N, at the largest data scale",
+            differences=partial(
+                between_uses_of_n,
+                ("process",),
+                ONE_MODEL,
+                LARGEST_OF_ALL,
+                CHOSEN,
+                scales=slice(-1, None),
+            ),
+            within=NO_FALL,
+        ),
+        *(
+            Claim(
+                text=f"the mean of the models of {words} beats one model at every data scale",
+                paper=_COSTE,
+                differences=partial(between_ensembles, arm, "mean_score", ONE_MODEL),
+            )
+            for arm, words in _STUDENTS.items()
+        ),
+        *(
+            Claim(
+                text=f"the lowest score of the models of {words} is not worse than their mean by more than "
+                "one point, at every data scale",
+                paper=_COSTE,
+                differences=partial(between_ensembles, arm, "lowest_score", "mean_score"),
+                within=NO_FALL,
+            )
+            for arm, words in _STUDENTS.items()
+            if arm != "process"
+        ),
+        Claim(
+            text="with N chosen on validation problems, one model is within one point of the best N in "
+            "hindsight, in every arm at every data scale",
+            differences=partial(between_uses_of_n, tuple(_STUDENTS), ONE_MODEL, CHOSEN, HINDSIGHT),
+            within=NO_FALL,
+        ),
+        Claim(
+            text="a vote weighted by the probabilities of one model of final-answer outcome beats its "
+            "best-of-N at every data scale",
+            paper="no noticeable gain from weighted votes, for a large PRM",
+            differences=partial(between_uses_of_n, ("final_answer",), ONE_MODEL, VOTE, LARGEST_OF_ALL),
+        ),
     ),
     "iterative_retraining": (
         Claim(

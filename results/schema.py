@@ -45,7 +45,30 @@ METRICS: dict[str, Metric] = {
     "weighted_vote": Metric(
         meaning="share of problems solved by voting of n solutions, each weighted by its score",
         n="solutions",
-        arms=("labeler", "large_prm", "large_orm"),
+        arms=_SCORERS,
+    ),
+    "best_of_n_error_free": Metric(
+        meaning="expected share of problems where the best-scored of n solutions is right, and no step of it "
+        "is wrong by the oracle",
+        n="solutions",
+        arms=_STUDENTS,
+    ),
+    "believed_right": Metric(
+        meaning="expected probability of being right that the reward model gives to the best-scored of n "
+        "solutions",
+        n="solutions",
+        arms=_STUDENTS,
+    ),
+    "top_right": Metric(
+        meaning="share of right solutions among the n best-scored of a problem's",
+        n="best-scored solutions",
+        arms=_STUDENTS,
+    ),
+    "top_auroc": Metric(
+        meaning="solution_auroc among the n best-scored solutions of each problem, and those that tie with "
+        "the last of them",
+        n="best-scored solutions",
+        arms=_STUDENTS,
     ),
     "pass_at_n": Metric(
         meaning="share of problems where some solution of n is right", n="solutions", arms=("oracle",)
@@ -212,7 +235,8 @@ COLUMNS: dict[str, Column] = {
         type=pa.int64(),
         unit="integer",
         nullable=True,
-        meaning="redraws training subset, order and head for all arms alike; null where it does not apply",
+        meaning="redraws training subset, order and head for all arms alike; null where it does not apply, "
+        "and for an ensemble, which has all seeds",
     ),
     "variant": Column(
         type=pa.string(),

@@ -135,6 +135,16 @@ FORMS: dict[str, Entry] = {
 }
 """Where the loss of an outcome reward model is taken."""
 
+ONE_MODEL = "one_model"
+"""Variant of a reward model that scores alone."""
+
+ENSEMBLES: dict[str, Entry] = {
+    ONE_MODEL: Entry(words="one model", color="#555555", marker="o"),
+    "mean_score": Entry(words="mean of the models", color="#0072B2", marker="s"),
+    "lowest_score": Entry(words="lowest of the models", color="#D55E00", marker="^"),
+    "lower_bound": Entry(words="mean minus spread", color="#009E73", marker="D"),
+}
+"""Ways to score by several reward models that differ only in their seed; all but the first have no seed."""
 
 TRAINING_SETS: dict[str, Entry] = {
     "uniform": Entry(words="uniform solutions", color="#0072B2", marker="o"),

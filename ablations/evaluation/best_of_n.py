@@ -51,7 +51,7 @@ def over_problems(metric: Callable[..., Floats], *columns: Ragged) -> Floats:
     return np.concatenate(parts)[np.argsort(np.concatenate(groups))]
 
 
-def best_of_n(score_PM: Floats, correct_PM: Bools, finished_PM: Bools, ns: Sequence[int]) -> Floats:
+def best_of_n(score_PM: Floats, correct_PM: Bools | Floats, finished_PM: Bools, ns: Sequence[int]) -> Floats:
     """Computes the expected accuracy of choosing the best-scored solution, over all subsets of size n.
 
     In closed form: the k-th best of M (from 0) is a subset's best with probability C(M-1-k, n-1) / C(M, n).
@@ -62,6 +62,8 @@ def best_of_n(score_PM: Floats, correct_PM: Bools, finished_PM: Bools, ns: Seque
 
     Args:
         score_PM: higher is better; -inf is allowed; NaN means no score.
+        correct_PM: whether each solution is right; or a number, whose expectation is then computed.
+        finished_PM: whether each solution is finished.
         ns: K sizes of subsets, each in 1..M.
 
     Returns:
@@ -70,29 +72,35 @@ def best_of_n(score_PM: Floats, correct_PM: Bools, finished_PM: Bools, ns: Seque
     Raises:
         ValueError: unequal shapes, or an n outside 1..M.
     """
-    _check_shapes(score_PM=score_PM, correct_PM=correct_PM, finished_PM=finished_PM)
-    P, M = score_PM.shape
+    credit_PM = _ranked_credit(score_PM, correct_PM, finished_PM)
+    M = credit_PM.shape[1]
     sizes = _check_ns(ns, M)
-    scored_PM = finished_PM & ~np.isnan(score_PM)
-    score_PM = np.where(scored_PM, score_PM, -np.inf)
-    score_PM = level(score_PM.ravel(), np.repeat(np.arange(P), M)).reshape(P, M)
-    # Scored first, by descending score; then unscored; then unfinished.
-    order_PM = np.lexsort((-score_PM, ~scored_PM, ~finished_PM), axis=-1)
-    score_PM = np.take_along_axis(score_PM, order_PM, axis=1)
-    scored_PM = np.take_along_axis(scored_PM, order_PM, axis=1)
-    finished_PM = np.take_along_axis(finished_PM, order_PM, axis=1)
-    credit_PM = np.take_along_axis(correct_PM, order_PM, axis=1).astype(np.float64)
-    # A tie group is a run of equal scores of finished solutions; each of its ranks earns the group's mean.
-    starts_PM = np.zeros((P, M), bool)
-    starts_PM[:, 0] = True
-    for ranked_PM in (score_PM, scored_PM, finished_PM):
-        starts_PM[:, 1:] |= ranked_PM[:, 1:] != ranked_PM[:, :-1]
-    group = np.cumsum(starts_PM.ravel()) - 1
-    mean = np.bincount(group, credit_PM.ravel()) / np.bincount(group)
-    credit_PM = np.where(finished_PM, mean[group].reshape(P, M), 0.0)
     none_above_MK = _none_of_top(M, sizes)[:-1]
     # none of the k above (probability none_above), and then this one of the M-k that remain
     return credit_PM @ (none_above_MK * sizes[None, :] / (M - np.arange(M))[:, None])
+
+
+def top_share(score_PM: Floats, correct_PM: Bools, finished_PM: Bools, ns: Sequence[int]) -> Floats:
+    """Computes the share of right solutions among the n best-scored of all M: precision in the tail.
+
+    It is also the expected accuracy of choosing one of these n at random. Arguments, ties, and unfinished and
+    unscored solutions are as in ``best_of_n``.
+
+    Returns:
+        float64 [P, K].
+    """
+    credit_PM = _ranked_credit(score_PM, correct_PM, finished_PM)
+    sizes = _check_ns(ns, credit_PM.shape[1])
+    return np.cumsum(credit_PM, axis=1)[:, sizes - 1] / sizes
+
+
+def in_top(score_PM: Floats, finished_PM: Bools, n: int) -> Bools:
+    """Marks each problem's n best-scored finished solutions, and those that tie with the last of them."""
+    _check_shapes(score_PM=score_PM, finished_PM=finished_PM)
+    scored_PM = finished_PM & ~np.isnan(score_PM)
+    score_PM = _level(np.where(scored_PM, score_PM, -np.inf))
+    (size,) = _check_ns([n], score_PM.shape[1])
+    return scored_PM & (score_PM >= -np.sort(-score_PM, axis=1)[:, size - 1 : size])
 
 
 def pass_at_n(correct_PM: Bools, ns: Sequence[int]) -> Floats:
@@ -173,6 +181,34 @@ def weighted_vote(
         value.update(zip(inner.tolist(), total_np / draws, strict=True))
         value_PK[block] = np.stack([value[int(n)] for n in sizes], axis=1)
     return value_PK
+
+
+def _level(score_PM: Floats) -> Floats:
+    """Gives scores that tie within a problem the same value."""
+    P, M = score_PM.shape
+    return level(score_PM.ravel(), np.repeat(np.arange(P), M)).reshape(P, M)
+
+
+def _ranked_credit(score_PM: Floats, correct_PM: Bools | Floats, finished_PM: Bools) -> Floats:
+    """Computes what choosing each solution earns, from the best-scored to the worst: float64 [P, M]."""
+    _check_shapes(score_PM=score_PM, correct_PM=correct_PM, finished_PM=finished_PM)
+    P, M = score_PM.shape
+    scored_PM = finished_PM & ~np.isnan(score_PM)
+    score_PM = _level(np.where(scored_PM, score_PM, -np.inf))
+    # Scored first, by descending score; then unscored; then unfinished.
+    order_PM = np.lexsort((-score_PM, ~scored_PM, ~finished_PM), axis=-1)
+    score_PM = np.take_along_axis(score_PM, order_PM, axis=1)
+    scored_PM = np.take_along_axis(scored_PM, order_PM, axis=1)
+    finished_PM = np.take_along_axis(finished_PM, order_PM, axis=1)
+    credit_PM = np.take_along_axis(correct_PM, order_PM, axis=1).astype(np.float64)
+    # A tie group is a run of equal scores of finished solutions; each of its ranks earns the group's mean.
+    starts_PM = np.zeros((P, M), bool)
+    starts_PM[:, 0] = True
+    for ranked_PM in (score_PM, scored_PM, finished_PM):
+        starts_PM[:, 1:] |= ranked_PM[:, 1:] != ranked_PM[:, :-1]
+    group = np.cumsum(starts_PM.ravel()) - 1
+    mean = np.bincount(group, credit_PM.ravel()) / np.bincount(group)
+    return np.where(finished_PM, mean[group].reshape(P, M), 0.0)
 
 
 def _none_of_top(M: int, sizes: Ints) -> Floats:

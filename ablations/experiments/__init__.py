@@ -9,6 +9,7 @@ from ablations.experiments.iterative_retraining import ITERATIVE_RETRAINING
 from ablations.experiments.large_scale import LARGE_SCALE
 from ablations.experiments.orm_forms import ORM_FORMS
 from ablations.experiments.orm_superset import ORM_SUPERSET
+from ablations.experiments.over_optimization import OVER_OPTIMIZATION
 from ablations.experiments.scoring import SCORING
 from ablations.experiments.supervision import SUPERVISION
 
@@ -23,4 +24,5 @@ EXPERIMENTS: dict[str, Experiment] = {
     "orm_superset": ORM_SUPERSET,
     "difficulty": DIFFICULTY,
     "generalization": GENERALIZATION,
+    "over_optimization": OVER_OPTIMIZATION,
 }

@@ -14,6 +14,7 @@ from results.analyses import (
     large_scale,
     orm_forms,
     orm_superset,
+    over_optimization,
     scoring,
     selector_stability,
     sensitivity,
@@ -194,6 +195,25 @@ ANALYSES: dict[str, Analysis] = {
             "The students, their training and the generator are those of supervision; nothing is chosen on "
             "longer problems or on rare facts. The paper, best-of-100 on 224 fresh STEM questions: PRM 72.9, "
             "ORM 63.8, majority voting 61.3.",
+        ),
+    ),
+    "over_optimization": Analysis(
+        title="Over-optimization: best-of-N up to large N",
+        headline=over_optimization.headline,
+        figures=("over_optimization", "tail_precision", "learning_curves"),
+        tables=(
+            *(over_optimization.choice_table, over_optimization.ensembles_table),
+            *(over_optimization.tail_table, over_optimization.blind_spots_table),
+            *(arms_table, *_TRAINING),
+        ),
+        notes=(
+            _EXPECTATION,
+            _CHOSEN,
+            "N is chosen on validation problems, by other solutions than those that chose the checkpoints.",
+            "All models of an ensemble start from the same base and differ in training subset, order and "
+            "head; where all solutions are labeled, the training subset is the same.",
+            "A model's probability that a solution is right is the product over its steps under process "
+            "supervision, and the score of the last token under outcome supervision.",
         ),
     ),
     "iterative_retraining": Analysis(

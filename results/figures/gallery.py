@@ -18,7 +18,9 @@ from results.figures import (
     learning_curves,
     orm_forms,
     orm_superset,
+    over_optimization,
     scoring,
+    tail_precision,
 )
 from results.figures.drawing import Figure
 
@@ -33,6 +35,8 @@ FIGURES: dict[str, Figure] = {
     "orm_superset": orm_superset.FIGURE,
     "difficulty": difficulty.FIGURE,
     "generalization": generalization.FIGURE,
+    "over_optimization": over_optimization.FIGURE,
+    "tail_precision": tail_precision.FIGURE,
     "labeler_calibration": labeler_calibration.FIGURE,
     "learning_curves": learning_curves.FIGURE,
     "iterative_retraining": iterative_retraining.FIGURE,

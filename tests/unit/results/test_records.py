@@ -65,6 +65,8 @@ BAD_ROWS = [
     ({"data_scale": None}, "data_scale: found null, allowed an integer for arm 'process'"),
     ({"data_scale": 0}, "data_scale: found 0, allowed 1 or more"),
     ({"seed": None}, "seed: found null, allowed an integer"),
+    ({"seed": None, "variant": "one_model"}, "seed: found null, allowed an integer for arm 'process'"),
+    ({"data_scale": None, "variant": "mean_score"}, "data_scale: found null, allowed an integer for arm"),
     ({"arm": "labeler"}, "data_scale: found 4, allowed null for the reference arm"),
     ({"arm": "labeler", "data_scale": None}, "seed: found 0, allowed null for the reference arm"),
     ({"n": None}, "n: found null, allowed 1 or more (solutions)"),

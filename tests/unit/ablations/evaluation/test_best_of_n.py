@@ -10,10 +10,12 @@ from ablations.data.ragged import Ragged
 from ablations.data.step_scores import StepScores
 from ablations.evaluation.best_of_n import (
     best_of_n,
+    in_top,
     majority,
     over_problems,
     pass_at_n,
     random_choice,
+    top_share,
     weighted_vote,
 )
 from ablations.evaluation.discrimination import auroc, calibration, solution_auroc, step_auroc
@@ -58,6 +60,31 @@ def test_best_of_n_by_hand():
     np.testing.assert_allclose(
         best_of_n(lost, correct, np.array([[True, False, False]]), [1, 3]), [[1 / 3, 1]]
     )
+
+
+def test_numbers_instead_of_right_and_wrong():
+    # Scores 3 > 2 > 1 earn 0.9, 0.4, 0.2. n=1: 1.5 / 3. n=2: {3,2} and {3,1} 0.9, {2,1} 0.4: 2.2 / 3.
+    score, earned = np.array([[2.0, 3.0, 1.0]]), np.array([[0.4, 0.9, 0.2]])
+    found = best_of_n(score, earned, np.ones((1, 3), bool), [1, 2, 3])
+    np.testing.assert_allclose(found, [[0.5, 2.2 / 3, 0.9]])
+
+
+def test_the_best_scored_by_hand():
+    # Best first: 5 wrong; 4 right, wrong (a tie, one half each); 1 right; unread, right; unfinished.
+    score = np.array([[4.0, 5.0, 1.0, 4.0, np.nan, 9.0]])
+    correct = np.array([[True, False, True, False, True, False]])
+    finished = np.array([[True, True, True, True, True, False]])
+    found = top_share(score, correct, finished, [1, 2, 3, 4, 5, 6])
+    np.testing.assert_allclose(found, [[0, 0.5 / 2, 1 / 3, 2 / 4, 3 / 5, 3 / 6]])
+    # The best two: the second ties with the third. All six: those that have a score.
+    assert in_top(score, finished, 1).tolist() == [[False, True, False, False, False, False]]
+    assert in_top(score, finished, 2).tolist() == [[True, True, False, True, False, False]]
+    assert in_top(score, finished, 6).tolist() == [[True, True, True, True, False, False]]
+    # one of all at random, and the best of all: as by random choice and by best-of-N
+    np.testing.assert_allclose(found[:, -1], random_choice(correct, finished))
+    np.testing.assert_allclose(found[:, 0], best_of_n(score, correct, finished, [6])[:, 0])
+    with pytest.raises(ValueError, match=r"ns: found \[7\]; allowed: integers from 1 to 6"):
+        in_top(score, finished, 7)
 
 
 @given(POOL)
