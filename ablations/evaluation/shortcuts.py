@@ -128,7 +128,7 @@ def shortcuts(
     step_target, solution_target = supervision.step_target, supervision.solution_target
     counts = np.ones(len(steps), np.int64) if step_target is None else step_target.lengths
     read = np.arange(len(steps))[np.cumsum(counts) - counts < MOST]
-    problem, steps = problem[read], [steps[row] for row in read]
+    problem, steps = np.asarray(problem, np.int64)[read], [steps[row] for row in read]
     correct = np.zeros(len(read), bool) if final_correct is None else final_correct[read]
     ended = np.ones(len(read), bool) if finished is None else finished[read]
     if step_target is not None:
@@ -139,7 +139,7 @@ def shortcuts(
         assert solution_target is not None
         target, solution = solution_target[read], read
         texts = _whole(problems, problem, steps)
-    known = target.any(axis=1) if target.ndim == 2 else target != IGNORE
+    known = np.asarray(target.any(axis=1) if target.ndim == 2 else target != IGNORE)
     right = target.argmax(axis=1) > 0 if target.ndim == 2 else target > 0
     group = _groups(problem)[solution]
     found: dict[str, Shortcut] = {}
