@@ -86,6 +86,10 @@ BEFORE = {
     "ablations/evaluation/scoring_rules.py": [
         ('    "minimum": _minimum', '    "maximum": lambda good: good.reduce(np.maximum, -np.inf),\n'),
     ],
+    # a combiner of scores: its function as its line, and its record
+    "ablations/evaluation/ensembles.py": [
+        ('    "mean_score": _', '    "median_score": lambda score_KR: np.median(score_KR, axis=0),\n'),
+    ],
     # a metric: its function with its line, and its record
     "ablations/evaluation/solution_metrics.py": [
         ("SOLUTION_METRICS: dict[", METRIC),
@@ -105,6 +109,7 @@ BEFORE = {
         ),
         ('    "diverse": Entry(', f'    "longest": Entry(words="the longest", {LOOK}),\n'),
         ('    "minimum": Entry(', f'    "maximum": Entry(words="maximum", {LOOK}),\n'),
+        ('    "mean_score": Entry(', f'    "median_score": Entry(words="median of the models", {LOOK}),\n'),
     ],
     # an experiment: its file, and one line (the import of which Python wants too)
     "ablations/experiments/__init__.py": [
@@ -120,6 +125,7 @@ COMMANDS = (
     ["run", "doubts"],
     ["run", "active_learning", "--settings.acquisitions=[uniform, longest]"],
     ["run", "scoring"],
+    ["run", "over_optimization", "--settings.arms=[final_answer]"],
 )
 PROGRAM = """
 import json, sys
@@ -165,6 +171,7 @@ def extended(smoke, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         ("doubts", "doubtful outcome", "best_of_n_by_n"),
         ("active_learning", "the longest", "active_learning"),
         ("scoring", "maximum", "scoring"),
+        ("over_optimization", "median of the models", "over_optimization"),
     ],
 )
 def test_table_figure_and_report_show_what_was_added(

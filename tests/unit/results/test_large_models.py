@@ -233,10 +233,10 @@ def test_all_tables_of_the_superset(superset):
     assert [table.lead.startswith("Descriptive: ") for table in tables] == [False, True, True, True]
 
 
-def test_only_large_models_have_weighted_votes():
+def test_only_reward_models_have_weighted_votes():
     row = {"experiment": "e", "scale": "s", "dataset": "d", "config": "{}", "revision": "r"}
     with pytest.raises(
-        ValueError, match="metric: found 'weighted_vote' for arm 'majority', allowed for labeler"
+        ValueError, match="metric: found 'weighted_vote' for arm 'majority', allowed for process"
     ):
         Record(**row, arm="majority", metric="weighted_vote", n=1, value=0.5)
     with pytest.raises(ValueError, match="n: found 2, allowed null for metric 'ends_right'"):
