@@ -8,6 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ablations.commands.judge_flags import JudgeFlags, check_unset
 from ablations.commands.labeler_flags import LabelerFlags
 from ablations.engine.files import check_new, check_output, lock_of
@@ -19,11 +21,10 @@ from ablations.labelers.choice import check_name
 from results.writing import write_text
 
 if TYPE_CHECKING:
-    from ablations.commands.judged_pool import Unjudged
+    from ablations.commands.judged_file import Unjudged
+    from ablations.commands.judging import Judging
     from ablations.commands.labeled_pool import Labeling, TooLong
     from ablations.formats.pool import Pool
-    from ablations.labelers.chat_endpoint import ChatEndpoint
-    from ablations.labelers.judge import Judge
 
 
 def label(
@@ -57,7 +58,7 @@ def label(
 
     if judge.endpoint is not None:
         check_unset(flags, "with --endpoint")
-        asked, endpoint = judge.judge(labeler), judge.chat_endpoint()
+        asked = judge.judge(labeler), judge.chat_endpoint()
     else:
         choice = flags.choice(labeler)
     name = name or short_name(labeler)
@@ -70,7 +71,10 @@ def label(
     pool = read_pool(solutions, None, keep_ungraded=True)
     check_name(name, solutions, (*pool.labelers, *pool.solution_labelers))
     if judge.endpoint is not None:
-        _by_judge(file, pool, out, name, asked, endpoint, judge.prices, Store(store), log_format)
+        from ablations.commands.judging import Judging
+
+        judging = Judging(judge=asked[0], endpoint=asked[1], store=Store(store), log_format=log_format)
+        _by_judge(file, pool, out, name, judging, judge.prices)
     else:
         from ablations.commands.labeled_pool import Labeling
 
@@ -102,27 +106,24 @@ def _by_checkpoint(file: UserFile, pool: Pool, out: Path, name: str, labeling: L
 
 
 def _by_judge(
-    file: UserFile,
-    pool: Pool,
-    out: Path,
-    name: str,
-    judge: Judge,
-    endpoint: ChatEndpoint,
-    prices: tuple[float, float] | None,
-    store: Store,
-    log_format: str,
+    file: UserFile, pool: Pool, out: Path, name: str, judging: Judging, prices: tuple[float, float] | None
 ) -> None:
-    from ablations.commands.judged_pool import judge_pool
+    from ablations.commands.judged_file import add_judgments, judge_pool, unjudged_of
 
-    found = judge_pool(pool, judge, endpoint, store, log_format)
+    found = judge_pool(pool, judging)
 
     def write() -> str:
-        report = _write_left_out(out, found.unjudged)
-        found.write(file, out, name, judge)
-        said = f"{out}: {found.describe(name, judge, prices)}"
-        return said + _left_out(
-            found.unjudged, pool, "have no verdict", len(pool.problems) - found.problems, report
+        left_out = unjudged_of(pool, found)
+        report = _write_left_out(out, left_out)
+        add_judgments(file, out, name, judging, found)
+        right, judge = np.concatenate(list(found.right.values())), judging.judge
+        problems = len(set(pool.solutions.problem_index[list(found.right)].tolist()))
+        said = (
+            f"{out}: {problems:,} problems, {len(found.right):,} solutions, {len(right):,} steps labeled by "
+            f"{name} (judge, {judge.verdicts}, {judge.model}), {np.isnan(right).sum():,} after an error "
+            f"without a label\n{found.usage.describe(judge, prices)}"
         )
+        return said + _left_out(left_out, pool, "have no verdict", len(pool.problems) - problems, report)
 
     _write_once(out, write)
 

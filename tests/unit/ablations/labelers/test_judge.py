@@ -1,6 +1,7 @@
 """`ablations label --endpoint`: a pool gets a judge's verdicts, each answer is asked for once, and a verdict
 that cannot be read is missing."""
 
+import csv
 import json
 import os
 import re
@@ -11,7 +12,7 @@ import pytest
 from fake_judge import Reply, fake_judge
 from processes import forked_command
 
-from ablations.commands import cli, judged_pool
+from ablations.commands import cli, judging
 from ablations.engine.store import Store
 from ablations.formats.pool import read_pool
 from ablations.labelers import chat_endpoint
@@ -91,9 +92,9 @@ def test_a_pool_gets_verdicts(tmp_path, capsys):
     assert scores(out) == {("a", 0): [1, 1], ("a", 1): [1, 0, None, None], ("c", 0): [0]}
     # 5 answers of 100 tokens read and 10 written: 500 * 2 / 1e6 + 50 * 30 / 1e6 = 0.0025
     assert capsys.readouterr().out == (
-        f"{out}: 2 problems, 3 solutions, 7 steps labeled by judge (judge, first_error, {MODEL})\n"
-        "verdicts: 3 of 5 answers have one, 0 were cut off at 4,096 tokens; 2 steps after an error have no "
-        "label\n"
+        f"{out}: 2 problems, 3 solutions, 7 steps labeled by judge (judge, first_error, {MODEL}), 2 after an "
+        "error without a label\n"
+        "verdicts: 3 of 5 answers have one, 0 were cut off at 4,096 tokens\n"
         "usage: 500 tokens read, 50 written, 5 requests, 0 of them repeated\n"
         "cost: 0.0025 at the prices given\n"
         "left out: 2 of 5 solutions, which have no verdict (a sample 2, b sample 0), and 1 problems that no "
@@ -201,7 +202,7 @@ def test_what_is_too_long_for_the_model_is_left_out(tmp_path):
 
 def test_no_answer_is_asked_for_twice(tmp_path, monkeypatch, capsys):
     """A server that rejects the eighth request; then the same command; then others that share its answers."""
-    monkeypatch.setattr(judged_pool, "SHARD", 2)
+    monkeypatch.setattr(judging, "SHARD", 2)
     source = pool(tmp_path / "pool.jsonl", {f"p{p}": [f"right s{p}", f"wrong t{p}"] for p in range(6)})
     answered = []
 
@@ -287,6 +288,56 @@ def test_stopped_and_started_again(signal_, tmp_path):
         assert label(source, judge, out) == 0
         assert len(judge.requests) - asked == count - lines
     assert len(scores(out)) == count
+
+
+def test_a_judge_is_evaluated_on_rated_steps(tmp_path, capsys):
+    """Of two solutions with an error one is found, that without is called right: F1 is 2 * 1/2 / (1/2 + 1).
+
+    A solution without a verdict is left out, and named as such; it counts neither as right nor as wrong.
+    """
+    rated = [("right wrong later", 1), ("right right", -1), ("right wrong", 0), ("mumble right", -1)]
+    rows = [
+        {
+            "id": f"r{n}",
+            "problem": f"{n}?",
+            "steps": steps.split(),
+            "label": first,
+            "final_answer_correct": True,
+        }
+        for n, (steps, first) in enumerate(rated)
+    ]
+    file = tmp_path / "processbench.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with fake_judge(honest) as judge:
+        words = ["evaluate", MODEL, "--endpoint", judge.url, "--on", file, "--threshold=0.5", "--out"]
+        assert cli.main([str(word) for word in [*words, tmp_path / "out"]]) == 0
+        said = capsys.readouterr().out
+        assert f"{file}\nverdicts: 3 of 4 answers have one" in said
+        assert f"left out of {file}: 1 no verdict" in said
+        assert cli.main([str(word) for word in [*words, tmp_path / "again"]]) == 0
+        assert len(judge.requests) == 4
+    facts = json.loads((tmp_path / "out" / "facts.json").read_text())
+    assert facts["left_out"] == {str(file): {"no verdict": 1}}
+    assert facts["checkpoint"]["judge"]["usage"]["answers"] == 4
+    with (tmp_path / "out" / "metrics.csv").open() as lines:
+        found = {row["metric"]: row for row in csv.DictReader(lines) if row["labeler"] == "judge"}
+    assert float(found["first_error_f1"]["estimate"]) == pytest.approx(2 / 3)
+    assert found["first_error_f1"]["count"] == "3"
+    assert cli.main(["evaluate", MODEL, "--endpoint", judge.url]) == 2
+    assert (
+        "on: found none with --endpoint; allowed: solutions that the judge reads" in capsys.readouterr().err
+    )
+
+
+def test_a_judge_is_evaluated_on_a_pool(tmp_path, capsys):
+    source = pool(tmp_path / "pool.jsonl", {"a": ["right", "wrong", "mumble"]})
+    with fake_judge(honest) as judge:
+        words = ["evaluate", MODEL, "--endpoint", judge.url, "--on", source, "--name=x"]
+        assert cli.main([str(word) for word in words]) == 0
+        assert label(source, judge, tmp_path / "out.jsonl") == 0
+        assert len(judge.requests) == 3  # both commands ask the same
+    said = capsys.readouterr().out
+    assert "Best-of-2" in said and "left out of" in said
 
 
 def test_answers_survive_in_the_store(tmp_path):
