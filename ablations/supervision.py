@@ -65,8 +65,9 @@ class Supervision:
 def process(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
     """Makes process supervision: the step labels up to and including the first incorrect step.
 
-    With three classes, neutral counts as right. If `soft`, a target is the labeler's probability rather than
-    its decision, and the threshold only decides which step is the last one with a target.
+    With three classes, neutral counts as right. A step that the labeler did not judge (NaN) has no target.
+    If `soft`, a target is the labeler's probability rather than its decision, and the threshold only decides
+    which step is the last one with a target.
     """
     wrong = _wrong(labels, threshold)
     target = _wrong_or_right(labels.prob.values[:, 0]) if soft else ~wrong
@@ -95,16 +96,24 @@ def prm_outcome(labels: StepScores, threshold: float, soft: bool = False) -> Sup
     threshold.
 
     Raises:
-        ValueError: a solution has no steps, so nothing was judged.
+        ValueError: a solution has no steps, so nothing was judged, or a step was not judged (NaN) although
+            no step before it is certainly wrong.
     """
     empty = np.flatnonzero(labels.prob.lengths == 0)
     if len(empty):
         raise ValueError(
             f"labels: found {len(empty)} solutions without steps (row {empty[0]}); allowed: none"
         )
+    decisive = labels.prob.up_to_first(labels.prob.values[:, 0] == 1)
+    if np.isnan(labels.prob.values[decisive, 0]).any():
+        raise ValueError(
+            "labels: found a step that was not judged, with no certainly wrong one before it; allowed: "
+            "labels of all steps up to such a one"
+        )
     wrong = _wrong(labels, threshold)
     if soft:
-        right = Ragged(values=1 - labels.prob.values[:, 0], offsets=labels.prob.offsets)
+        not_wrong = np.where(decisive, 1 - labels.prob.values[:, 0], 1.0)
+        right = Ragged(values=not_wrong, offsets=labels.prob.offsets)
         return Supervision(solution_target=_wrong_or_right(1 - right.reduce(np.multiply, 1.0)))
     return _right_without_wrong_steps(wrong, labels.prob.offsets)
 
@@ -218,7 +227,7 @@ def _judged_steps(
     wrong: npt.NDArray[np.bool_], target: npt.NDArray[Any], steps: Ragged, num_classes: int
 ) -> Supervision:
     """Makes classes [total steps] or probabilities [total steps, C] targets up to the first wrong step."""
-    judged = steps.up_to_first(wrong)
+    judged = steps.up_to_first(wrong) & ~np.isnan(steps.values[:, 0])
     if target.ndim == 2:
         target = np.where(judged[:, None], target, 0).astype(np.float32)
     else:

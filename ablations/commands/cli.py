@@ -26,7 +26,7 @@ COMMANDS = {
     "convert": "Convert a file of problems, solutions or step labels from one public format to another.",
     "grade": "Grade the final answers of solutions by mathematical equivalence.",
     "sample": "Sample solutions of problems from any checkpoint. The same command resumes it.",
-    "label": "Label the steps of solutions with any public PRM. The same command resumes it.",
+    "label": "Label the steps of solutions with any public PRM or judge. The same command resumes it.",
     "finetune": "Finetune a checkpoint the paper's way: MathMix, the generator, or the large PRM.",
     "evaluate": "Evaluate any reward model, by its checkpoint or by scores computed elsewhere.",
     "compare": "Compare reward models by their scores of the same solutions, or runs by their records.",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ablations.commands.judge_flags import JudgeFlags, check_unset
 from ablations.commands.labeler_flags import LabelerFlags
 from ablations.data.checks import allowed
 from ablations.engine.files import check_new, new_folder, sha256_of
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 SCORES, OTHER_SCORES = "scores.jsonl.gz", "threshold_on.jsonl.gz"
 METRICS, FACTS, TABLE = "metrics.csv", "facts.json", "table.txt"
+_Label = Callable[[Path, Path, str], tuple[dict[str, int], dict[str, Any]]]
+"""(file, file to write, labeler's name) -> how many solutions were left out, by reason; and its identity."""
 NEED_THRESHOLD = (
     "threshold: found none; allowed: --threshold-on FILE, to choose it on other problems, --threshold T, "
     "chosen there before, or --no-first-error: a threshold must not be chosen on what is reported"
@@ -46,6 +49,8 @@ class Evaluation:
     """Name in tables of a checkpoint or of scores apart; None: its own."""
     flags: LabelerFlags
     """How a checkpoint is loaded and read."""
+    judge: JudgeFlags
+    """How a judge behind an endpoint is asked."""
     store: Path
     log_format: LogFormat
 
@@ -58,17 +63,22 @@ class Evaluation:
     def scores_apart(self) -> Path | None:
         """The file of scores apart from what they score, if there is one."""
         path = Path(self.source[0])
-        return path if self.on and path.is_file() else None
+        return path if self.on and self.judge.endpoint is None and path.is_file() else None
 
     @property
     def checkpoint(self) -> str | None:
-        """The checkpoint, if there is one."""
+        """The checkpoint or the judge, if there is one."""
         return self.source[0] if self.on and self.scores_apart is None else None
 
     def __post_init__(self) -> None:
         from ablations.evaluation.summary import REDUCTION
         from ablations.formats.score_rows import check_solutions, has_score_rows
 
+        if self.judge.endpoint is not None:
+            check_unset(self.flags, "with --endpoint")
+            self.judge.judge(self.source[0]), self.judge.chat_endpoint()
+            if not self.on:
+                raise ValueError("on: found none with --endpoint; allowed: solutions that the judge reads")
         for scoring in self.scoring:
             allowed("scoring", scoring, tuple(REDUCTION))
         if self.threshold is not None and not 0 <= self.threshold <= 1:
@@ -109,6 +119,7 @@ def evaluate(
     name: str | None = None,
     out: Path | None = None,
     flags: LabelerFlags = LabelerFlags(),
+    judge: JudgeFlags = JudgeFlags(),
     store: Path = STORE,
     log_format: LogFormat = "text",
 ) -> None:
@@ -116,9 +127,10 @@ def evaluate(
 
     Args:
         source: files of scores: pools, PRM800K's scored samples, or rated solutions with step_scores; or a
-            checkpoint: its folder, or OWNER/NAME[@REVISION] on the hub; or a file of {id, scores}.
-        on: solutions that a checkpoint scores, or that {id, scores} are of: a pool, or rated steps;
-            repeatable.
+            checkpoint: its folder, or OWNER/NAME[@REVISION] on the hub; or a file of {id, scores}; or with an
+            endpoint, a judge's name there.
+        on: solutions that a checkpoint or a judge scores, or that {id, scores} are of: a pool, or rated
+            steps; repeatable.
         labeler: a labeler of the file, repeatable (default: all).
         scoring: how steps score a solution, repeatable (default: product); a wrong name lists all.
         threshold: P(wrong) above which a step is predicted wrong.
@@ -127,7 +139,8 @@ def evaluate(
         name: name in tables of a checkpoint, or of {id, scores} (default: its own).
         out: new folder for table, metrics and scores.
         flags: how the checkpoint is loaded and read.
-        store: folder of artifacts, for a checkpoint.
+        judge: how a judge behind an endpoint is asked.
+        store: folder of artifacts, for a checkpoint or a judge.
         log_format: format of the progress.
 
     Raises:
@@ -142,6 +155,7 @@ def evaluate(
         no_first_error=no_first_error,
         name=name,
         flags=flags,
+        judge=judge,
         store=store,
         log_format=log_format,
     )
@@ -231,10 +245,29 @@ def _label_all(
     evaluation: Evaluation, checkpoint: str, folder: Path
 ) -> tuple[dict[str, Any], list[Scored], Scored | None]:
     """Writes a checkpoint's scores of all files and of that for the threshold; reads them, with facts."""
-    from ablations.commands.labeled_file import label_file
-    from ablations.commands.labeled_pool import Labeling
     from ablations.evaluation.score_file import read_scored
     from ablations.labelers.checkpoints import short_name
+
+    name, on, left_out = evaluation.name or short_name(checkpoint), evaluation.on, {}
+    outs = [SCORES] if len(on) == 1 else [f"scores-{number}.jsonl.gz" for number in range(len(on))]
+    targets = dict(zip(outs, on, strict=True))
+    if evaluation.threshold_on is not None:
+        targets[OTHER_SCORES] = evaluation.threshold_on
+    label = _judge(evaluation, checkpoint) if evaluation.judge.endpoint else _labeler(evaluation, checkpoint)
+    for file, source in targets.items():
+        counts, identity = label(source, folder / file, name)
+        left_out[str(source)] = counts
+        if any(counts.values()):
+            shown = [f"{count:,} {reason}" for reason, count in counts.items() if count]
+            print(f"left out of {source}: {', '.join(shown)}\n")
+    facts = {"checkpoint": {name: identity}, "left_out": left_out}
+    files = [replace(read_scored(folder / file), path=source) for file, source in zip(outs, on, strict=True)]
+    return facts, files, read_scored(folder / OTHER_SCORES) if OTHER_SCORES in targets else None
+
+
+def _labeler(evaluation: Evaluation, checkpoint: str) -> _Label:
+    from ablations.commands.labeled_file import label_file
+    from ablations.commands.labeled_pool import Labeling
 
     labeling = Labeling(
         choice=evaluation.flags.choice(checkpoint),
@@ -242,20 +275,31 @@ def _label_all(
         max_tokens=evaluation.flags.max_tokens,
         log_format=evaluation.log_format,
     )
-    name, on, left_out = evaluation.name or short_name(checkpoint), evaluation.on, {}
-    outs = [SCORES] if len(on) == 1 else [f"scores-{number}.jsonl.gz" for number in range(len(on))]
-    targets = dict(zip(outs, on, strict=True))
-    if evaluation.threshold_on is not None:
-        targets[OTHER_SCORES] = evaluation.threshold_on
-    for file, source in targets.items():
-        counts = label_file(source, folder / file, name, labeling)
-        left_out[str(source)] = counts
-        if any(counts.values()):
-            shown = [f"{count:,} {reason}" for reason, count in counts.items() if count]
-            print(f"left out of {source}: {', '.join(shown)}\n")
-    facts = {"checkpoint": {name: labeling.labeler.identity.as_dict()}, "left_out": left_out}
-    files = [replace(read_scored(folder / file), path=source) for file, source in zip(outs, on, strict=True)]
-    return facts, files, read_scored(folder / OTHER_SCORES) if OTHER_SCORES in targets else None
+
+    def label(source: Path, out: Path, name: str) -> tuple[dict[str, int], dict[str, Any]]:
+        return label_file(source, out, name, labeling), labeling.labeler.identity.as_dict()
+
+    return label
+
+
+def _judge(evaluation: Evaluation, model: str) -> _Label:
+    from ablations.commands.judged_file import judge_file
+    from ablations.commands.judging import Judging
+
+    judge = evaluation.judge
+    judging = Judging(
+        judge=judge.judge(model),
+        endpoint=judge.chat_endpoint(),
+        store=Store(evaluation.store),
+        log_format=evaluation.log_format,
+    )
+
+    def label(source: Path, out: Path, name: str) -> tuple[dict[str, int], dict[str, Any]]:
+        counts, usage = judge_file(source, out, name, judging)
+        print(f"{source}\n{usage.describe(judging.judge, judge.prices)}\n")
+        return dict(counts), judging.identity(usage)
+
+    return label
 
 
 def _thresholds(

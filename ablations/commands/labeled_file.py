@@ -6,9 +6,10 @@ from pathlib import Path
 
 from ablations.commands.labeled_pool import Labeled, Labeling, label_pool
 from ablations.commands.labeled_ratings import label_rated
+from ablations.commands.rated_file import check_form
 from ablations.data.ragged import Ragged
 from ablations.engine.user_file import UserFile
-from ablations.formats.catalogue import FORMATS, recognized
+from ablations.formats.catalogue import FORMATS
 from ablations.formats.pool import read_pool
 from ablations.formats.pool_edit import add_scores
 from ablations.labelers.choice import check_name
@@ -31,11 +32,7 @@ def label_file(source: Path, out: Path, name: str, labeling: Labeling) -> dict[s
     Raises:
         ValueError: as in ``label_pool`` and ``label_rated``; or the file already holds scores of that name.
     """
-    form, file = recognized(source), UserFile.of(source, "file")
-    if form is FORMATS["scored_samples"]:
-        raise ValueError(
-            f"{source}: found scored samples; allowed: a pool (`ablations convert --to pool`), or rated steps"
-        )
+    form, file = check_form(source), UserFile.of(source, "file")
     if form is not FORMATS["pool"]:
         return label_rated(source, out, name, labeling)
     pool = read_pool(source, None, keep_ungraded=True)

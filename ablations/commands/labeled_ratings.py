@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from ablations.commands.labeled_pool import SHARD, Labeling
-from ablations.evaluation.score_file import certain
-from ablations.formats import prm800k_paths
-from ablations.formats.catalogue import recognized
-from ablations.formats.labeled_solution import Label, LabeledSolution
-from ablations.formats.losses import fitted
-from ablations.labelers.choice import check_name
+from ablations.commands.rated_file import Scores, read_rated_records, write_scored
 from lightning_modules.reward_model import logits_of, probability_of_correct
 
 
@@ -36,11 +28,7 @@ def label_rated(source: Path, out: Path, name: str, labeling: Labeling) -> dict[
             model.
     """
     labeler = labeling.labeler
-    read = [record for record in recognized(source).read(source) if record.steps]
-    records = [record for record in read if any(label is not None for label in record.labels)]
-    if not records:
-        raise ValueError(f"{source}: found no labeled step; allowed: a file of labeled steps, or a pool")
-    check_name(name, source, {held for r in records for held in (*r.step_scores, *r.solution_scores)})
+    records, unlabeled = read_rated_records(source, name)
     encoded = [
         labeler.encode(record.problem, record.texts, f"{source}: solution {number}")
         for number, record in enumerate(records, start=1)
@@ -56,23 +44,9 @@ def label_rated(source: Path, out: Path, name: str, labeling: Labeling) -> dict[
     prob = labeling.label([[encoded[row] for row in shard] for shard in shards]).prob
     place = {row: at for at, row in enumerate(by_problem)}
 
-    def rows() -> Iterator[LabeledSolution]:
-        for row in fitting:
-            rated = records[row].relabeled(partial(_certain, where=f"{source}: solution {row + 1}"))
-            row_prob = prob.row(place[row])
-            if labeler.of_solutions:
-                whole = {**rated.solution_scores, name: float(logits_of(row_prob)[0])}
-                scored = replace(rated, solution_scores=whole)
-            else:
-                steps = {**rated.step_scores, name: tuple(probability_of_correct(row_prob).tolist())}
-                scored = replace(rated, step_scores=steps)
-            found = fitted(scored, prm800k_paths.FORMAT.abilities)
-            assert found.record is not None, found.why
-            yield found.record
+    def scores(row: int) -> Scores:
+        found = prob.row(place[row])
+        return float(logits_of(found)[0]) if labeler.of_solutions else probability_of_correct(found)
 
-    prm800k_paths.FORMAT.write(out, rows())
-    return {"too long": len(records) - len(fitting), "without labels": len(read) - len(records)}
-
-
-def _certain(label: Label, where: str) -> Label:
-    return None if label is None else certain(label, where)
+    write_scored(out, name, ((records[row], scores(row)) for row in fitting))
+    return {"too long": len(records) - len(fitting), "without labels": unlabeled}

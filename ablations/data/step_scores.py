@@ -23,7 +23,7 @@ class StepScores:
 
     prob: Ragged
     """float64 [total steps, C], classes (negative, positive) or (negative, neutral, positive); they
-    sum to 1 per step. All classes of a step that the model could not read are NaN."""
+    sum to 1 per step. All classes of a step that the model could not read, or did not judge, are NaN."""
     last: npt.NDArray[np.float64]
     """float64 [R]: P(the solution is correct) at its last token; NaN if steps are unread."""
 
@@ -51,7 +51,10 @@ class StepScores:
 
     @classmethod
     def from_positive(cls, positive: Ragged) -> "StepScores":
-        """Builds two classes from P(the step is right), floats in [0, 1]; `last` is the last step's, or 0."""
+        """Builds two classes from P(the step is right), floats in [0, 1]; `last` is the last step's, or 0.
+
+        A solution's last steps may be NaN, without a score.
+        """
         values = positive.values.astype(np.float64, copy=False)
         last = np.zeros(len(positive))
         filled = positive.lengths > 0

@@ -3,7 +3,8 @@
 A strategy over steps chooses the treatment of neutral steps, and the reduction of the steps' probabilities to
 one number. Scores order the solutions of a problem and are not comparable between strategies.
 Products are sums of log-probabilities in float64, because a product in float32 saturates into false ties. A
-step of probability 0 makes its solution's product -inf, which ties with others at the bottom of the order. A
+step of probability 0 makes its solution's product -inf, which ties with others at the bottom of the order,
+and its minimum 0, whatever follows. Otherwise a step without a score (NaN) leaves its solution without one. A
 solution without steps scores -inf under every strategy over steps. Source: arXiv 2305.20050, appendix on PRM
 scoring strategies.
 """
@@ -40,14 +41,20 @@ NEUTRAL: dict[str, Callable[[StepScores], Ragged]] = {
 """Treatment of neutral steps -> P(the step is good); the same for two classes, which have no neutral."""
 
 
+def _decisive(good: Ragged, filling: float) -> Ragged:
+    """Fills in the steps after a step with probability 0, which decides; they may have no score (NaN)."""
+    values = np.where(good.up_to_first(good.values == 0), good.values, filling)
+    return Ragged(values=values, offsets=good.offsets)
+
+
 def _product(good: Ragged) -> Scores:
     with np.errstate(divide="ignore"):
-        log = Ragged(values=np.log(good.values), offsets=good.offsets)
-    return log.reduce(np.add, -np.inf)
+        log = np.log(_decisive(good, 1.0).values)
+    return Ragged(values=log, offsets=good.offsets).reduce(np.add, -np.inf)
 
 
 def _minimum(good: Ragged) -> Scores:
-    return good.reduce(np.minimum, -np.inf)
+    return _decisive(good, 0.0).reduce(np.minimum, -np.inf)
 
 
 def _mean(good: Ragged) -> Scores:

@@ -85,12 +85,14 @@ def step_rows(scored: Scored, scorings: Sequence[str], thresholds: Mapping[str, 
     """Makes rows of step AUROC, calibration and F1 of every labeler that scores steps; and of solution AUROC.
 
     Scorings are those of `final_rows`; thresholds, by labeler, are chosen on other data, None without F1.
+    Steps without a score (NaN) are left out of AUROC, calibration and the F1 of steps.
     """
-    judged_S = judged(scored.rating)
-    right = scored.rating.values[judged_S] >= 0
-    problem = scored.problem_R[scored.rating.row_index[judged_S]]
+    rated_S = judged(scored.rating)
     rows: list[Row] = []
     for labeler, scores in scored.steps.items():
+        judged_S = rated_S & ~np.isnan(scores.prob.values[:, 0])
+        right = scored.rating.values[judged_S] >= 0
+        problem = scored.problem_R[scored.rating.row_index[judged_S]]
         prob = neutral_positive(scores).values[judged_S]
         named = {"labeler": labeler, "problems": len(np.unique(problem))}
         rows.append(_row("step_auroc", auroc_interval(prob, right, problem), count=len(prob), **named))
@@ -141,7 +143,7 @@ def _first_error_rows(scored: Scored, labeler: str, threshold: float) -> list[Ro
 
 def _step_f1_rows(scored: Scored, labeler: str, threshold: float) -> list[Row]:
     """Makes rows of what PRMBench measures: all rated steps count, those after an error too."""
-    rated_S = scored.rating.values != UNRATED
+    rated_S = (scored.rating.values != UNRATED) & ~np.isnan(scored.steps[labeler].prob.values[:, 0])
     problem = scored.problem_R[scored.rating.row_index[rated_S]]
     predicted = np.asarray(exceeds(_wrong(scored, labeler).values[rated_S], threshold))
     f1 = step_f1(predicted, scored.rating.values[rated_S] < 0, problem)
@@ -188,15 +190,27 @@ def mean_rows(files: Sequence[Sequence[Row]]) -> list[Row]:
 
 
 def _wrong(scored: Scored, labeler: str) -> Ragged:
+    """Returns P(wrong) of all steps; -inf for those without a score, which come after a certain error."""
     prob = scored.steps[labeler].prob
-    return Ragged(values=prob.values[:, 0], offsets=prob.offsets)
+    wrong = prob.values[:, 0]
+    return Ragged(values=np.where(np.isnan(wrong), -np.inf, wrong), offsets=prob.offsets)
 
 
 def _solution_scores(scored: Scored, scorings: Sequence[str]) -> Iterator[tuple[dict[str, str], Floats]]:
-    """Yields labeler and scoring, with the scores of all solutions, of every labeler and strategy."""
+    """Yields labeler and scoring, with the scores of all solutions, of every labeler and strategy.
+
+    Raises:
+        ValueError: a strategy needs the score of a step that has none.
+    """
     for labeler, scores in scored.steps.items():
         for scoring in scorings:
-            yield {"labeler": labeler, "scoring": scoring}, over_steps(REDUCTION[scoring])(scores)
+            score = over_steps(REDUCTION[scoring])(scores)
+            if np.isnan(score).any():
+                raise ValueError(
+                    f"scoring: found {scoring} with steps that {labeler} gives no score; allowed: product, "
+                    "minimum, geometric_mean"
+                )
+            yield {"labeler": labeler, "scoring": scoring}, score
     for labeler, whole in scored.whole.items():
         yield {"labeler": labeler, "scoring": WHOLE}, whole
 

@@ -83,7 +83,8 @@ class LabeledSolution:
     open_candidates: tuple[Candidate, ...] = ()
     """Candidates after the last step, none of which was chosen."""
     step_scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    """Labeler -> P(the step is right) in [0, 1], one per step; the steps' labels come from none of these."""
+    """Labeler -> P(the step is right) in [0, 1], one per step, NaN where there is none; the steps' labels
+    come from none of these."""
     solution_scores: Mapping[str, float] = field(default_factory=dict)
     """Further labelers -> the score of the whole solution, higher for better ones."""
     answer: str | None = None

@@ -15,7 +15,8 @@ JSON Lines, one problem per line, an object with the fields
         finished       boolean, optional (default true): whether the solution reached its end; an unfinished
                        one cannot be final_correct, nor can one whose answer is null or white space
         step_scores    object, optional (default empty): labeler name -> array of numbers in [0, 1], one per
-                       step, P(the step is right); the same labelers in every sample of the file
+                       step, P(the step is right), or null, no label, for all steps after one with 0; the
+                       same labelers in every sample of the file
         solution_scores  object, optional (default empty): other labelers' names -> number, the score of the
                        whole solution, higher for better ones; the same labelers in every sample of the file
 
@@ -42,10 +43,10 @@ from ablations.formats.rows import (
     Fields,
     integer,
     is_finite,
-    is_probability,
     read_rows,
     text_or_number,
 )
+from ablations.formats.step_fields import check_step_scores
 
 OPTIONAL = ("finished", "step_scores", "solution_scores")
 """Fields of a sample that may be left out."""
@@ -59,8 +60,8 @@ class Pool:
     solutions: Solutions
     """Solutions, problem by problem in the same order."""
     labels: StepScores | None
-    """Scores of the requested labeler, two classes, in the solutions' order; None if none was requested. For
-    one that scores whole solutions, see `StepScores.of_solutions`."""
+    """Scores of the requested labeler, two classes, in the solutions' order; None if none was requested. NaN
+    where a step has no label. For one that scores whole solutions, see `StepScores.of_solutions`."""
     labelers: tuple[str, ...]
     """Names of the labelers whose scores of steps the file holds."""
     solution_labelers: tuple[str, ...] = ()
@@ -283,8 +284,7 @@ def _check_sample(sample: Fields) -> None:
         sample.check(field, values, isinstance(values, list), "an array of numbers")
         if len(values) != len(steps):
             raise sample.fault(field, f"{len(values)} scores", f"{len(steps)}, one per step", quoted=False)
-        for s, score in enumerate(values):
-            sample.check(f"{field}[{s}]", score, is_probability(score), "a number in [0, 1]")
+        check_step_scores(sample, field, values)
     whole = sample.get("solution_scores", {})
     sample.check("solution_scores", whole, isinstance(whole, dict), "an object: labeler name -> number")
     for name, score in whole.items():

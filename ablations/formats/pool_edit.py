@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ablations.data.ragged import Ragged
 from ablations.formats.rows import Fields, read_rows, write_rows
+from ablations.formats.step_fields import without_nan
 
 FIELD = "labelled_by"
 """Field that identifies the labelers: an object, labeler name -> object."""
@@ -31,7 +32,8 @@ def add_scores(
         source: a pool that `read_pool` has read; it has no labeler of that name.
         out: the file to write, compressed according to its name.
         name: name of the labeler.
-        scores: P(the step is right) of the solutions that are written; or one score for each of them.
+        scores: P(the step is right) of the solutions that are written, NaN without a label; or one score for
+            each of them.
         identity: identity of the labeler, plain JSON.
         rows: indices of the solutions to write, in ascending order; a problem without any is left out.
 
@@ -42,6 +44,11 @@ def add_scores(
     assert len(place) == len(scores)
     field = "step_scores" if isinstance(scores, Ragged) else "solution_scores"
 
+    def plain(number: int) -> float | list[float | None]:
+        if isinstance(scores, Ragged):
+            return without_nan(scores.row(number).tolist())
+        return float(scores[number])
+
     def scored(line: Fields, first: int) -> bool:
         samples = line["samples"]
         kept = [(i, place[first + i]) for i in range(len(samples)) if first + i in place]
@@ -51,8 +58,7 @@ def add_scores(
         line.check(FIELD, who, isinstance(who, dict), "an object")
         line[FIELD] = who | {name: identity}
         for i, number in kept:
-            found = scores.row(number) if isinstance(scores, Ragged) else scores[number]
-            samples[i][field] = (samples[i].get(field) or {}) | {name: found.tolist()}
+            samples[i][field] = (samples[i].get(field) or {}) | {name: plain(number)}
         line["samples"] = [samples[i] for i, _ in kept]
         return True
 

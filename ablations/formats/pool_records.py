@@ -5,6 +5,7 @@ labeler's become the labels if requested by name. Labels are written as the scor
 "labels", and read back as labels. Solutions not known to be right or wrong are ungraded.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
@@ -16,7 +17,7 @@ from ablations.formats.labeled_solution import Label, LabeledSolution, Probabili
 from ablations.formats.losses import Abilities
 from ablations.formats.pool import PoolRows
 from ablations.formats.rows import Fields, ReadHooks, read_rows, write_rows
-from ablations.formats.step_fields import SCORES
+from ablations.formats.step_fields import SCORES, as_floats, without_nan
 
 LABELS = "labels"
 FIELDS = frozenset({"problem_id", "problem", "answer"}) | {
@@ -43,11 +44,11 @@ def _read(
 
 
 def _record(problem: Problem, sample: Fields, labeler: str | None) -> LabeledSolution:
-    scores = {name: tuple(map(float, values)) for name, values in sample.get("step_scores", {}).items()}
+    scores = {name: as_floats(values) for name, values in sample.get("step_scores", {}).items()}
     right = scores.pop(labeler or LABELS, None)
     labels: list[Label] = [None] * len(sample["steps"])
     if right is not None:
-        labels = [Probabilities.of_right(prob) for prob in right]
+        labels = [None if math.isnan(prob) else Probabilities.of_right(prob) for prob in right]
     return LabeledSolution(
         problem=problem.text,
         problem_id=problem.problem_id,
@@ -83,8 +84,8 @@ def _rows(path: Path, records: Iterable[LabeledSolution]) -> Iterator[dict[str, 
 
 
 def _sample(record: LabeledSolution, number: int) -> dict[str, Any]:
-    scores = {name: list(values) for name, values in record.step_scores.items()}
-    right = [label.right for label in record.labels if isinstance(label, Probabilities)]
+    scores = {name: without_nan(values) for name, values in record.step_scores.items()}
+    right: list[float | None] = [one.right for one in record.labels if isinstance(one, Probabilities)]
     if right:
         scores[LABELS] = right
     return {

@@ -1,5 +1,7 @@
 """Per-step fields that several formats share."""
 
+import math
+from collections.abc import Iterable
 from typing import Any
 
 from ablations.formats.labeled_solution import RATINGS, Label, LabeledSolution, Probabilities
@@ -66,19 +68,40 @@ def read_scores(row: Fields, length: int) -> dict[str, Any]:
     """
     of_steps, of_solution = (_by_labeler(row, name) for name in ("step_scores", "solution_scores"))
     for name in of_steps:
-        for i, score in enumerate(of_steps.array(name, length)):
-            of_steps.check(f"{name}[{i}]", score, is_probability(score), "a number in [0, 1]")
+        check_step_scores(of_steps, name, of_steps.array(name, length))
     for name, score in of_solution.items():
         of_solution.check(name, score, is_finite(score), "a finite number")
     return {
-        "step_scores": {name: tuple(map(float, values)) for name, values in of_steps.items()},
+        "step_scores": {name: as_floats(values) for name, values in of_steps.items()},
         "solution_scores": {name: float(score) for name, score in of_solution.items()},
     }
 
 
+def check_step_scores(fields: Fields, name: str, values: list[Any]) -> None:
+    """Checks one labeler's scores of a solution's steps; null is no label, as after a certain error."""
+    for s, score in enumerate(values):
+        before = values[s - 1] if s else 1.0
+        if before is None:
+            fields.check(f"{name}[{s}]", score, score is None, "null, as before it")
+        else:
+            good = is_probability(score) or (score is None and before == 0)
+            allowed = "a number in [0, 1]" + (", or null after a 0" if s and score is None else "")
+            fields.check(f"{name}[{s}]", score, good, allowed)
+
+
+def as_floats(scores: Iterable[float | None]) -> tuple[float, ...]:
+    """Returns scores of steps with NaN for null."""
+    return tuple(math.nan if score is None else float(score) for score in scores)
+
+
+def without_nan(scores: Iterable[float]) -> list[float | None]:
+    """Returns scores of steps with null for NaN."""
+    return [None if math.isnan(score) else score for score in scores]
+
+
 def score_fields(record: LabeledSolution) -> dict[str, Any]:
     """Returns these fields as they are written, without empty ones."""
-    of_steps = {name: list(values) for name, values in record.step_scores.items()}
+    of_steps = {name: without_nan(values) for name, values in record.step_scores.items()}
     fields = {"step_scores": of_steps, "solution_scores": dict(record.solution_scores)}
     return {name: scores for name, scores in fields.items() if scores}
 

@@ -5,6 +5,7 @@
 
 import ast
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_judge import Reply, fake_judge
 from paths import ROOT
 
 from ablations.engine.step import Made, Step
@@ -183,6 +185,16 @@ def test_the_list_loads_nothing_that_computes(tmp_path: Path) -> None:
 def test_plans_load_no_torch(tmp_path: Path) -> None:
     """Commands that compute nothing start in a few seconds."""
     assert loaded(["plan", "supervision", "--scale", "smoke"], tmp_path) == "[]"
+
+
+def test_labeling_by_a_judge_loads_no_torch(tmp_path: Path) -> None:
+    """The model runs behind the endpoint."""
+    sample = {"sample": 0, "steps": ["a"], "answer": "1", "final_correct": True}
+    row = {"problem_id": "p", "problem": "p?", "answer": "1", "samples": [sample]}
+    (tmp_path / "pool.jsonl").write_text(json.dumps(row))
+    with fake_judge(lambda request, before: Reply(text=r"\boxed{-1}")) as judge:
+        argv = ["label", "pool.jsonl", "--labeler=m", f"--endpoint={judge.url}", "--out=out.jsonl"]
+        assert loaded(argv, tmp_path) == "[]"
 
 
 def test_a_run_by_several_workers_loads_no_torch_itself(smoke: Any, tmp_path: Path) -> None:

@@ -50,6 +50,40 @@ def test_prm_outcome_by_hand():
     assert prm_outcome(labels(ROWS), 0.3).solution_target.tolist() == [1, 0, 0, 1]
 
 
+UNJUDGED = [[0.0, 1.0, np.nan, np.nan], [0.5, 1.0, np.nan], [0.1]]
+"""A judge's labels: no step after one that is certainly wrong has one."""
+
+
+def unjudged(rows):
+    wrong = Ragged.from_rows(rows)
+    return StepScores.from_positive(Ragged(values=1 - wrong.values, offsets=wrong.offsets))
+
+
+def test_what_the_labeler_did_not_judge_has_no_target():
+    """At 0.20 the second solution ends at its first step. At 1 nothing is wrong, but NaN is not right."""
+    given = unjudged(UNJUDGED)
+    for threshold, expected in (
+        (0.20, [[1, 0, IGNORE, IGNORE], [0, IGNORE, IGNORE], [1]]),
+        (0.9, [[1, 0, IGNORE, IGNORE], [1, 0, IGNORE], [1]]),
+        (1.0, [[1, 1, IGNORE, IGNORE], [1, 1, IGNORE], [1]]),
+    ):
+        target = process(given, threshold).step_target
+        assert [target.row(i).tolist() for i in range(3)] == expected
+    soft = process(given, 1.0, soft=True).step_target
+    assert soft.row(0).tolist() == [[0, 1], [1, 0], [0, 0], [0, 0]]
+    assert prm_outcome(given, 0.20).solution_target.tolist() == [0, 0, 1]
+    # of the product, a step that is certainly wrong leaves 0, whatever follows
+    np.testing.assert_allclose(
+        prm_outcome(given, 0.20, soft=True).solution_target, [[1, 0], [1, 0], [0.1, 0.9]], rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_an_outcome_needs_the_judgment_that_decides_it(soft):
+    with pytest.raises(ValueError, match="labels: found a step that was not judged, with no certainly wrong"):
+        prm_outcome(unjudged([[0.9, np.nan]]), 0.20, soft=soft)
+
+
 def test_soft_targets_by_hand():
     """The same steps have a target as under hard ones; of a solution right is the product: 0.9 * 0.8 * 1."""
     target = process(labels(ROWS), 0.20, soft=True).step_target

@@ -89,6 +89,16 @@ def test_probability_zero_is_minus_infinity_without_a_warning():
     assert strategies(2)["geometric mean"](scores).tolist() == [-np.inf, np.log(0.5)]
 
 
+def test_what_follows_a_step_of_probability_zero_does_not_count():
+    """It may have no score; otherwise a step without a score leaves its solution without one."""
+    good = Ragged.from_rows([[0.5, 0.0, np.nan], [0.5, np.nan], [0.0, 0.5], [0.5, 0.5]])
+    scores = StepScores.from_positive(good)
+    np.testing.assert_array_equal(product(scores), [-np.inf, np.nan, -np.inf, np.log(0.25)])
+    np.testing.assert_array_equal(over_steps("minimum")(scores), [0, np.nan, 0, 0.5])
+    np.testing.assert_array_equal(over_steps("mean")(scores), [np.nan, np.nan, 0.25, 0.5])
+    np.testing.assert_array_equal(over_steps("last step")(scores), [np.nan, np.nan, 0.5, 0.5])
+
+
 @given(st.lists(st.lists(st.floats(0.01, 1), max_size=5), min_size=1, max_size=6))
 def test_against_a_plain_loop(rows):
     scores = StepScores.from_positive(Ragged.from_rows(rows))

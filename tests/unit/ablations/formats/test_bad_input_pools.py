@@ -206,6 +206,11 @@ CASES = {
         None,
         "field samples[1].step_scores.prm[0]: found null; allowed: a number in [0, 1]",
     ),
+    "score null after a number above 0": (
+        (*SCORES, "prm", 1),
+        None,
+        "field samples[1].step_scores.prm[1]: found null; allowed: a number in [0, 1], or null after a 0",
+    ),
     "score a boolean": (
         (*SCORES, "prm", 0),
         True,

@@ -13,6 +13,7 @@ from ablations.data.solutions import Problem, Solution, Solutions
 from ablations.evaluation.best_of_n import best_of_n, random_choice
 from ablations.evaluation.scoring_rules import product
 from ablations.formats import pool_records
+from ablations.formats.labeled_solution import Probabilities
 from ablations.formats.pool import read_pool
 from ablations.formats.questions import normalized
 
@@ -87,6 +88,26 @@ def test_scores_of_whole_solutions(scores, right, tmp_path):
     np.testing.assert_allclose(pool.labels.last, right)
     with pytest.raises(ValueError, match=r"labeler: found \"prm\"; allowed: a labeler of this pool \(orm\)"):
         read_pool(path, "prm")
+
+
+def test_steps_without_a_label(tmp_path):
+    """Null after a score of 0; as scores and as labels they survive, and a number after null is a fault."""
+    path, other = tmp_path / "pool.jsonl", tmp_path / "other.jsonl"
+    row = problem("a", [sample(0, ["x", "y", "z"], step_scores={"judge": [1, 0, None], "prm": [0, 0, 0]})])
+    path.write_text(json.dumps(row))
+    pool = read_pool(path, "judge")
+    np.testing.assert_array_equal(pool.labels.prob.values, [[0, 1], [1, 0], [np.nan, np.nan]])
+    np.testing.assert_array_equal(pool.labels.last, [np.nan])
+    assert product(pool.labels) == [-np.inf]
+    (record,) = pool_records.FORMAT.read(path)
+    pool_records.FORMAT.write(other, [record])
+    assert json.loads(other.read_text())["samples"][0]["step_scores"] == row["samples"][0]["step_scores"]
+    (record,) = pool_records.FORMAT.read(path, labeler="judge")
+    assert record.labels == (Probabilities.of_right(1), Probabilities.of_right(0), None)
+    row["samples"][0]["step_scores"]["judge"] = [0, None, 0]
+    path.write_text(json.dumps(row))
+    with pytest.raises(ValueError, match=r"step_scores.judge\[2\]: found 0; allowed: null, as before it"):
+        read_pool(path, "judge")
 
 
 @pytest.mark.parametrize(

@@ -249,6 +249,40 @@ def paths(offset, *, scored=True):
     return rows
 
 
+def test_steps_without_a_score(tmp_path, capsys):
+    """A judge finds the error of the first solution and a false one in the second; what follows has no score.
+
+    First errors: one of one is found, and of the two solutions without an error one is called right, so F1
+    is 2 * 1 * 1/2 / (1 + 1/2) = 2/3. Scored steps that are rated, up to the first error: right ones with 1,
+    1, 0, 1 and a wrong one with 0, so the AUROC is (3 + 1/2) / 4. All rated and scored steps: the wrong one
+    is found (F1 of wrong steps: 2 * 1 / (2 + 1) with one false alarm), and of 4 right ones 3 (2 * 3 / (2 * 3
+    + 1)).
+    """
+    rated = [([1, -1, -1], [1, 0, None]), ([1, 1], [0, None]), ([1, 1], [1, 1])]
+    rows = [
+        {
+            "problem": f"{n}?",
+            "steps": list("abc"[: len(ratings)]),
+            "ratings": ratings,
+            "step_scores": {"j": given},
+        }
+        for n, (ratings, given) in enumerate(rated)
+    ]
+    file = write(tmp_path / "rated.jsonl", rows)
+    evaluate(file, "--threshold", "0.5", "--out", tmp_path / "out")
+    found = metrics(tmp_path / "out")
+    assert value(found["j", "", "first_error_f1", ""]) == pytest.approx(2 / 3)
+    assert value(found["j", "", "step_auroc", ""]) == pytest.approx(3.5 / 4)
+    assert found["j", "", "step_auroc", ""]["count"] == found["j", "", "step_f1", ""]["count"] == "5"
+    assert value(found["j", "", "wrong_step_f1", ""]) == pytest.approx(2 / 3)
+    assert value(found["j", "", "right_step_f1", ""]) == pytest.approx(6 / 7)
+    # two solutions without an error, with products 0 and 1, and one with an error, with product 0
+    assert value(found["j", "product", "solution_auroc", ""]) == pytest.approx(1.5 / 2)
+    capsys.readouterr()
+    evaluate(file, "--threshold", "0.5", "--scoring", "mean", code=2)
+    assert "scoring: found mean with steps that j gives no score; allowed: product" in capsys.readouterr().err
+
+
 def test_the_threshold_is_chosen_on_other_data(tmp_path, capsys):
     """There the errors have 0.4 and 0.6, other steps at most 0.2: from 0.2 to below 0.4 F1 is 1. The middle
     is taken, and on the benchmark, where errors have as much, F1 is 1 too."""
