@@ -81,7 +81,7 @@ def audit_table(frame: pd.DataFrame) -> Table | None:
     known = rows[rows["metric"] == "flawed_wins"]
     if known.empty:
         return None
-    ns = sorted({tested_n(known, wanted) for wanted in (1, 4, 16, 64)})
+    ns = sorted({tested_n(known), *(n for n in expected_ns(known) if n in (1, 4, 16))})
     ranks = {(row.arm, row.metric): row for row in rows_of(summarize(rows[rows["metric"].isin(RANKS)]))}
     return Table(
         id="false-positives",

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from results.analyses.false_positives import AUDITED, flawed_shares
 from results.analyses.labeler_quality import ARMS, ERRORS, LABELED, PAIRS, UNLABELED, crossings, solved
@@ -17,6 +18,10 @@ from results.vocabulary import LABELERS, LABELING_ERRORS, ORACLE
 
 CROSSING = "crossing"
 """Metric of the rows on where process supervision falls to final answers."""
+USELESS = 0.5
+"""Balanced error of labels that say nothing."""
+_LINEAR = 0.01
+"""Balanced error up to which the axis of other labelers is linear; above, it is logarithmic."""
 _APART = 0.006
 """Distance between the arms' points, in doses, so that their intervals do not hide each other."""
 
@@ -73,15 +78,14 @@ def plot_labelers(frame: pd.DataFrame, ax: Axes) -> Axes:
         for variant, entry in LABELERS.items():
             line = rows[(rows["arm"] == arm) & (rows["variant"] == variant)]
             if len(line):
-                aside = _APART * (LABELED.index(arm) - 0.5)
-                x = [balanced.get((variant, level), np.nan) + aside for level in line["level"]]
-                color, size = LOOKS[arm].color, 10 if variant == ORACLE else 6
+                x = [balanced.get((variant, level), np.nan) for level in line["level"]]
+                color, size = LOOKS[arm].color, 11 if variant == ORACLE else 8
                 look = Look(color=color, marker=entry.marker, style="none")
                 with_intervals(ax, x, line, look, linestyle="none", markersize=size)
     _constant(ax, rows[rows["arm"] == UNLABELED])
     for variant in rows["variant"].unique():
         if variant in LABELERS:
-            entry, size = LABELERS[variant], 10 if variant == ORACLE else 6
+            entry, size = LABELERS[variant], 11 if variant == ORACLE else 8
             ax.plot(
                 [],
                 [],
@@ -91,6 +95,11 @@ def plot_labelers(frame: pd.DataFrame, ax: Axes) -> Axes:
                 linestyle="none",
                 label=entry.words,
             )
+    ax.set_xscale("symlog", linthresh=_LINEAR)  # good labelers differ by less than one percent
+    ax.xaxis.set_major_locator(FixedLocator([0, _LINEAR, 10 * _LINEAR, USELESS]))
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda error, _: f"{error:g}"))
+    ax.set_xlim(-_LINEAR / 4, 0.6)
     panel(ax, "other labelers", "balanced error, measured")
     return ax
 

@@ -15,7 +15,7 @@ from math import inf
 import numpy as np
 import numpy.typing as npt
 
-from results.stats.crossed import half_width, mean_squares
+from results.stats.crossed import ROUNDING, half_width, mean_squares
 from results.stats.intervals import LEAST_PROBLEMS, LEVEL
 
 Floats = npt.NDArray[np.float64]
@@ -67,8 +67,8 @@ def find_crossing(level_K: Floats, value_KSP: Floats) -> Crossing:
         return float(level_G[reached_G.argmax()]) if reached_G.any() else inf
 
     return Crossing(
-        estimate=first(mean_G <= 0),
-        lower=first(mean_G - half_G <= 0),
-        upper=first(mean_G + half_G < 0),
+        estimate=first(mean_G <= ROUNDING),
+        lower=first(mean_G - half_G <= ROUNDING),
+        upper=first(mean_G + half_G < -ROUNDING),
         most=float(level_K[-1]),
     )
