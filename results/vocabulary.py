@@ -144,6 +144,9 @@ LABELING_ERRORS: dict[str, Entry] = {
 }
 """Kinds of errors of simulated labelers; the level is their balanced error."""
 
+USELESS = 0.5
+"""Balanced error of labels that say nothing."""
+
 ORACLE = "oracle"
 """Variant of students that learn from the labels of an embedded world's oracle."""
 

@@ -33,7 +33,8 @@ from ablations.steps.audit import AuditFalsePositives
 from ablations.steps.evaluation_rows import Rows
 from ablations.steps.mislabel import MeasureLabeler, Mislabel
 from ablations.steps.score import ScoreSolutions
-from ablations.world.labeling_errors import KINDS_OF_ERRORS, USELESS
+from ablations.world.labeling_errors import KINDS_OF_ERRORS
+from results.vocabulary import USELESS
 
 LABELED, UNLABELED = ("process", "prm_outcome"), "final_answer"
 """Arms that learn from a labeler, and the one that needs none."""

@@ -32,7 +32,7 @@ class Mislabel(Step[StepScores], name="mislabeled"):
     errors: str | None = None
     """A kind in ``KINDS_OF_ERRORS``; None: there are none."""
     dose: float = 0.0
-    """Balanced error, from 0 to ``USELESS``."""
+    """Balanced error, from 0 to 1/2."""
     seed: int = 0
     """Seed of the errors; another one makes another labeler."""
 

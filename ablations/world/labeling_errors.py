@@ -18,8 +18,6 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
-USELESS = 0.5
-"""Balanced error of labels that say nothing."""
 COIN = 0.5
 """Highest chance of an error that does not depend on the truth; above it, errors would be informative."""
 HARD_TO_EASY = 10.0
@@ -66,7 +64,7 @@ KINDS_OF_ERRORS: dict[str, Callable[[LabeledSteps, float], Floats]] = {
     "hard_steps": hard_steps,
     "late_steps": late_steps,
 }
-"""Kind -> (steps, dose from 0 to ``USELESS``) -> chance of an error on each step: float64 [T]. It never falls
+"""Kind -> (steps, dose from 0 to 1/2) -> chance of an error on each step: float64 [T]. It never falls
 as the dose rises, so that with the same draws, errors at a larger dose include those at a smaller one."""
 
 

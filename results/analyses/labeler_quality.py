@@ -17,7 +17,7 @@ from results.stats.differences import contrasts
 from results.stats.intervals import subtract_shares
 from results.stats.summaries import at_n, rows_of, summarize, tested_n
 from results.tables.rendering import Cell, Table, arm_cell, heads, points, share_cell, whole, word
-from results.vocabulary import LABELERS, LABELING_ERRORS, ORACLE, arm_words
+from results.vocabulary import LABELERS, LABELING_ERRORS, ORACLE, USELESS, arm_words
 
 LABELED, UNLABELED = ("process", "prm_outcome"), "final_answer"
 """Arms that learn from a labeler, and the one that needs none."""
@@ -178,7 +178,7 @@ def crossings_table(frame: pd.DataFrame) -> Table | None:
             "Dose (balanced error) at which the first arm no longer solves more test problems than the "
             f"second in best-of-{int(solved(frame)['n'].iloc[0])}, with a 95% interval: from the dose at "
             "which it is no longer shown to be better to the dose at which it is shown to be worse. Linear "
-            "between the doses that were run; labels say nothing at 0.5."
+            f"between the doses that were run; labels say nothing at {USELESS:g}."
         ),
         heads=heads(
             "labeler",

@@ -14,12 +14,10 @@ from results.figures.drawing import Figure, with_intervals
 from results.figures.style import Look, doubling_axis, legend_above, panel
 from results.stats.summaries import rows_of
 from results.vocabulary import ARMS as LOOKS
-from results.vocabulary import LABELERS, LABELING_ERRORS, ORACLE
+from results.vocabulary import LABELERS, LABELING_ERRORS, ORACLE, USELESS
 
 CROSSING = "crossing"
 """Metric of the rows on where process supervision falls to final answers."""
-USELESS = 0.5
-"""Balanced error of labels that say nothing."""
 _LINEAR = 0.01
 """Balanced error up to which the axis of other labelers is linear; above, it is logarithmic."""
 _APART = 0.006

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ablations.world.labeling_errors import COIN, KINDS_OF_ERRORS, USELESS, LabeledSteps
-from results.vocabulary import LABELING_ERRORS
+from ablations.world.labeling_errors import COIN, KINDS_OF_ERRORS, LabeledSteps
+from results.vocabulary import LABELING_ERRORS, USELESS
 
 
 def steps(wrong: str, hard: str, lengths: tuple[int, ...]) -> LabeledSteps:
