@@ -7,7 +7,7 @@ world, by simulated labelers with errors of several kinds at increasing doses
 need no labeler: their line is constant, and where process supervision falls to it, the labels are no longer
 worth their price. All right answers are audited for wrong reasoning.
 
-    ablations run labeler_quality --scale quick                                (one core: about 7 minutes)
+    ablations run labeler_quality --scale quick                                (one core: about 6 minutes)
 
 Expected: process supervision is above both outcome arms with the oracle's labels, and with few random errors.
 """
