@@ -13,7 +13,10 @@ from results.analyses import over_optimization
 from results.analyses.acquisition_comparisons import comparisons, gains
 from results.analyses.difficulty import gains as gains_by_quintile
 from results.analyses.difficulty import of_quintiles, quintile_words
+from results.analyses.false_positives import flawed_difference
 from results.analyses.generalization import of_kind
+from results.analyses.labeler_quality import labeler_words
+from results.analyses.labeler_quality import solved as solved_by_labeler
 from results.analyses.orm_superset import between_sets
 from results.analyses.retraining_rounds import difference, last_round, of_rounds
 from results.analyses.scoring import strategy_rows
@@ -21,7 +24,16 @@ from results.records import plain
 from results.stats.differences import contrasts, differences
 from results.stats.intervals import NAN, Estimate
 from results.stats.summaries import PRIMARY_N, comparison_n, rows_of, tested_n
-from results.vocabulary import ENSEMBLES, TRAINING_SETS, WAYS, acquisition_words, arm_words, is_plain
+from results.vocabulary import (
+    ENSEMBLES,
+    LABELING_ERRORS,
+    ORACLE,
+    TRAINING_SETS,
+    WAYS,
+    acquisition_words,
+    arm_words,
+    is_plain,
+)
 
 POINTS, TIMES = "points", "times"
 """Units of differences: a share of problems solved, or the log of a ratio of labels."""
@@ -253,6 +265,60 @@ def _at_scales(
 def on_kind(kind: str, arm: str, against: str, frame: pd.DataFrame) -> list[Difference]:
     """Find one arm minus another on test problems of one kind, a key of ``generalization.KINDS``."""
     return between_arms(arm, against, of_kind(frame, kind))
+
+
+def with_labels_of(
+    variant: str, arm: str, against: str, frame: pd.DataFrame, *, doses: Sequence[float] | None = None
+) -> list[Difference]:
+    """Find one arm minus another with the labels of one labeler, or at each dose of one kind of error.
+
+    Args:
+        variant: ``ORACLE``, or a key of ``LABELING_ERRORS``.
+        arm: key of ``ARMS``.
+        against: key of ``ARMS``.
+        frame: records.
+        doses: the doses to compare; None for all that were run.
+    """
+    rows = solved_by_labeler(frame)
+    rows = rows[(rows["variant"] == variant) & ((rows["level"] > 0) | (variant == ORACLE))]
+    if doses is not None:
+        rows = rows[rows["level"].isin(doses)]
+    pairs = contrasts(rows, "arm", [(arm, against)], "best_of_n", _tested_n(rows))
+    return [
+        _difference(
+            row, arm_words(arm), arm_words(against), "" if variant == ORACLE else f"dose {row.level:g}"
+        )
+        for row in rows_of(pairs.sort_values("level"))
+    ]
+
+
+def between_errors(arm: str, first: str, second: str, frame: pd.DataFrame) -> list[Difference]:
+    """Find an arm under one kind of error minus under another, at each dose; keys of ``LABELING_ERRORS``."""
+    rows = solved_by_labeler(frame)
+    rows = rows[(rows["arm"] == arm) & (rows["level"] > 0)]
+    pairs = contrasts(rows, "variant", [(first, second)], "best_of_n", _tested_n(rows))
+    words = (LABELING_ERRORS[first].words, LABELING_ERRORS[second].words)
+    return [_difference(row, *words, f"dose {row.level:g}") for row in rows_of(pairs.sort_values("level"))]
+
+
+def between_thresholds(arm: str, threshold: float, frame: pd.DataFrame) -> list[Difference]:
+    """Find an arm with the large PRM's labels at each threshold minus at one of them."""
+    rows = solved_by_labeler(frame)
+    rows = rows[(rows["arm"] == arm) & (rows["variant"] == "large_prm")]
+    levels = [(level, threshold) for level in sorted(rows["level"].unique()) if level != threshold]
+    pairs = contrasts(rows, "level", levels, "best_of_n", _tested_n(rows))
+    against = labeler_words("large_prm", threshold)
+    return [_difference(row, arm_words(arm), against, f"threshold {row.level:g}") for row in rows_of(pairs)]
+
+
+def between_flawed_shares(arm: str, against: str, frame: pd.DataFrame) -> list[Difference]:
+    """Find the share of one arm's wins in best-of-N that have a wrong step minus that of another's."""
+    n = tested_n(frame[frame["metric"] == "flawed_wins"])
+    found = flawed_difference(frame, arm, against, n)
+    if found is None:
+        return []
+    words = (arm_words(arm), arm_words(against))
+    return [Difference(arm=words[0], against=words[1], n=n, found=found[0], seeds=found[1])]
 
 
 def _unvaried(frame: pd.DataFrame) -> pd.DataFrame:

@@ -19,7 +19,10 @@ from results.claim_differences import (
     between_arms,
     between_doublings,
     between_ensembles,
+    between_errors,
+    between_flawed_shares,
     between_strategies,
+    between_thresholds,
     between_training_sets,
     between_uses_of_n,
     between_ways,
@@ -28,9 +31,10 @@ from results.claim_differences import (
     gain_of_the_hardest,
     mean_gain,
     on_kind,
+    with_labels_of,
 )
 from results.stats.intervals import MARGIN
-from results.vocabulary import ONE_MODEL
+from results.vocabulary import ONE_MODEL, ORACLE
 
 ABOVE_ZERO = (0.0, inf)
 """The first is better."""
@@ -59,6 +63,9 @@ class Claim:
     short: str | None = None
     """The claim in a few words, for the front page; None if it is not shown there."""
 
+
+PAPER_THRESHOLD = 0.2
+"""The paper's P(negative) above which its large PRM calls a step incorrect."""
 
 _LARGEST_N = 128
 _AT_ALL_SCALES = "above it from 1 to 200 labeled per problem, best-of-500"
@@ -305,6 +312,53 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
             "best-of-N at every data scale",
             paper="no noticeable gain from weighted votes, for a large PRM",
             differences=partial(between_uses_of_n, ("final_answer",), ONE_MODEL, VOTE, LARGEST_OF_ALL),
+        ),
+    ),
+    "labeler_quality": (
+        Claim(
+            text="process beats final-answer outcome with the oracle's labels",
+            paper=_AT_ALL_SCALES,
+            differences=partial(with_labels_of, ORACLE, "process", "final_answer"),
+        ),
+        Claim(
+            text="process beats PRM-derived outcome with the oracle's labels",
+            paper=_AT_ALL_SCALES,
+            differences=partial(with_labels_of, ORACLE, "process", "prm_outcome"),
+        ),
+        Claim(
+            text="process beats final-answer outcome with 10% random errors",
+            differences=partial(with_labels_of, "random", "process", "final_answer", doses=(0.1,)),
+            short="process supervision beats final-answer outcomes with 10% wrong step labels",
+        ),
+        Claim(
+            text=f"process gains less than {_MARGIN} over final-answer outcome with 40% random errors",
+            differences=partial(with_labels_of, "random", "process", "final_answer", doses=(0.4,)),
+            within=NO_GAIN,
+        ),
+        Claim(
+            text="process beats PRM-derived outcome at every dose of random errors",
+            differences=partial(with_labels_of, "random", "process", "prm_outcome"),
+        ),
+        Claim(
+            text="errors that favor positives hurt process less than random errors, at every dose",
+            paper="its labeler favors positives; a low threshold corrects it",
+            differences=partial(between_errors, "process", "favors_positive", "random"),
+        ),
+        Claim(
+            text="errors on hard steps hurt process more than random errors, at every dose",
+            differences=partial(between_errors, "process", "random", "hard_steps"),
+        ),
+        Claim(
+            text="the large PRM's threshold changes what process solves by less than "
+            f"{_MARGIN}, against {PAPER_THRESHOLD:g}",
+            paper=f"{PAPER_THRESHOLD:g} chosen",
+            differences=partial(between_thresholds, "process", PAPER_THRESHOLD),
+            within=EQUAL,
+        ),
+        Claim(
+            text="final-answer outcome has more wins with wrong steps than process with the oracle's labels",
+            paper="right answers by wrong reasoning mislead final-answer outcome",
+            differences=partial(between_flawed_shares, "final_answer", "process"),
         ),
     ),
     "iterative_retraining": (

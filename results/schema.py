@@ -157,6 +157,37 @@ METRICS: dict[str, Metric] = {
         )
         for probe in SHORTCUTS
     },
+    "missed_errors": Metric(
+        meaning="share of the wrong steps of training solutions that the labeler rates right; steps count up "
+        "to the first wrong one",
+        arms=("labeler",),
+    ),
+    "false_alarms": Metric(
+        meaning="share of the right steps of training solutions that the labeler rates wrong; steps count up "
+        "to the first wrong one",
+        arms=("labeler",),
+    ),
+    "wrong_labels": Metric(
+        meaning="share of the labeler's labels of steps that differ from the oracle's; steps count up to the "
+        "first wrong one",
+        arms=("labeler",),
+    ),
+    "flawed_wins": Metric(
+        meaning="expected share of problems where the best-scored of n solutions has the right answer and a "
+        "wrong step",
+        n="solutions",
+        arms=_SCORERS,
+    ),
+    "sound_above_flawed": Metric(
+        meaning="share of pairs of right answers to a problem, one with and one without a wrong step, in "
+        "which the one without scores higher; a tie counts one half",
+        arms=_SCORERS,
+    ),
+    "flawed_above_wrong": Metric(
+        meaning="share of pairs of a right answer with a wrong step and a wrong answer to the same problem, "
+        "in which the right one scores higher; a tie counts one half",
+        arms=_SCORERS,
+    ),
     "rank_correlation": Metric(
         meaning="Spearman correlation within a problem of a selector's scores of the pool with those of the "
         "selector before it",

@@ -146,6 +146,28 @@ ENSEMBLES: dict[str, Entry] = {
 }
 """Ways to score by several reward models that differ only in their seed; all but the first have no seed."""
 
+LABELING_ERRORS: dict[str, Entry] = {
+    "random": Entry(words="random errors", color="#0072B2", marker="o"),
+    "favors_positive": Entry(words="errors that favor positives", color="#D55E00", marker="s"),
+    "hard_steps": Entry(words="errors on hard steps", color="#009E73", marker="^"),
+    "late_steps": Entry(words="errors on late steps", color="#A8508A", marker="D"),
+}
+"""Kinds of errors of simulated labelers; the level is their balanced error."""
+
+USELESS = 0.5
+"""Balanced error of labels that say nothing."""
+
+ORACLE = "oracle"
+"""Variant of students that learn from the labels of an embedded world's oracle."""
+
+LABELERS: dict[str, Entry] = {
+    ORACLE: Entry(words="oracle", color="#222222", marker="*"),
+    "large_prm": Entry(words="large PRM, by threshold", color="#A8508A", marker="D"),
+    "fewer_labels": Entry(words="large PRM, fewer labels", color="#D55E00", marker="v"),
+    "smaller_prm": Entry(words="PRM of the students' size", color="#009E73", marker="P"),
+}
+"""Labelers without simulated errors; the level is a threshold, or a number of problems with ratings."""
+
 TRAINING_SETS: dict[str, Entry] = {
     "uniform": Entry(words="uniform solutions", color="#0072B2", marker="o"),
     "collected": Entry(words="the large PRM's collected solutions", color="#D55E00", marker="s"),

@@ -6,6 +6,7 @@ from ablations.experiments.difficulty import DIFFICULTY
 from ablations.experiments.generalization import GENERALIZATION
 from ablations.experiments.hyperparameters import HYPERPARAMETERS
 from ablations.experiments.iterative_retraining import ITERATIVE_RETRAINING
+from ablations.experiments.labeler_quality import LABELER_QUALITY
 from ablations.experiments.large_scale import LARGE_SCALE
 from ablations.experiments.orm_forms import ORM_FORMS
 from ablations.experiments.orm_superset import ORM_SUPERSET
@@ -20,6 +21,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "scoring": SCORING,
     "hyperparameters": HYPERPARAMETERS,
     "orm_forms": ORM_FORMS,
+    "labeler_quality": LABELER_QUALITY,
     "large_scale": LARGE_SCALE,
     "orm_superset": ORM_SUPERSET,
     "difficulty": DIFFICULTY,

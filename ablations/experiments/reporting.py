@@ -15,10 +15,9 @@ from ablations.supervision import PAPER_THRESHOLD
 from results.analyses.catalogue import analysis_of
 from results.analyses.learning_rates import choices_of, edge_sentence
 from results.analyses.training_effort import effort_sentence
-from results.figures.gallery import draw_all
+from results.figures.gallery import draw_all, summarize_for
 from results.records import read_records
 from results.report import write_report
-from results.stats.summaries import summarize
 from results.tables.shared import format_run
 from results.writing import write_text
 
@@ -33,7 +32,7 @@ def report(settings: Any, out: Path) -> None:
         raise ValueError(f"{out / RECORDS}: found no such file; allowed: the out folder of a finished run")
     frame = read_records(out / RECORDS)
     analysis = analysis_of(frame)
-    figures = draw_all(summarize(frame), out / "figures", analysis.figures)
+    figures = draw_all(summarize_for(frame, analysis.figures), out / "figures", analysis.figures)
     examples = out / EXAMPLES
     left_out = (out / LEFT_OUT).read_text(encoding="utf-8").strip() if (out / LEFT_OUT).is_file() else None
     below = [*filter(None, [left_out]), *_unscored_notes(_facts(frame))]

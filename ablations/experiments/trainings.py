@@ -73,6 +73,7 @@ class Trainings:
         acquisition = "" if self.acquisition == "uniform" else f" {self.acquisition}"
         bootstrap = "" if self.bootstrap is None else f" bootstrap {self.bootstrap}"
         variant = "" if self.variant is None else f" {self.variant}"
+        variant += "" if self.level is None else f" {self.level:g}"
         return f"{self.arm}{acquisition} x{self.data_scale}{bootstrap}{variant}"
 
     def train(self, seed: int, tried: float | None = None, layer: int | None = None) -> TrainStudent:

@@ -4,7 +4,7 @@ The same annotator errs on the same steps: a hash of annotator, problem and the 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ablations.world.world import NEGATIVE, NEUTRAL, POSITIVE, World
@@ -23,13 +23,20 @@ class Annotator:
 
     def rate(self, world: World, problem: str, steps: Sequence[str]) -> tuple[int, ...]:
         """Rates each line 1, 0 or -1; an error turns negative into positive, and the others into negative."""
-        ratings, digest = [], hashlib.sha256(f"{self.name}\n{problem}\n".encode())
-        for line, truth in zip(steps, world.judge(problem, steps), strict=True):
-            digest.update(f"{line}\n".encode())
-            draw = int.from_bytes(digest.digest()[:8], "big") / 2**64
+        ratings = []
+        draws = draw_per_step(self.name, problem, steps)
+        for line, truth, draw in zip(steps, world.judge(problem, steps), draws, strict=True):
             errs = draw < (self.hard_error if world.is_hard(line) else self.easy_error)
             ratings.append((POSITIVE if truth == NEGATIVE else NEGATIVE) if errs else truth)
         return tuple(ratings)
+
+
+def draw_per_step(name: str, problem: str, steps: Sequence[str]) -> Iterator[float]:
+    """Yields a number from 0 to 1 per step, by a hash of a rater's name, the problem and the lines so far."""
+    digest = hashlib.sha256(f"{name}\n{problem}\n".encode())
+    for line in steps:
+        digest.update(f"{line}\n".encode())
+        yield int.from_bytes(digest.digest()[:8], "big") / 2**64
 
 
 def up_to_first_error(ratings: Sequence[int]) -> tuple[int | None, ...]:

@@ -8,9 +8,11 @@ import pandas as pd
 from results.analyses import (
     active_learning,
     difficulty,
+    false_positives,
     generalization,
     hyperparameters,
     iterative_retraining,
+    labeler_quality,
     large_scale,
     orm_forms,
     orm_superset,
@@ -148,6 +150,25 @@ ANALYSES: dict[str, Analysis] = {
             "because these problems also chose the checkpoints.",
         ),
         metric="kept_best_of_n",
+    ),
+    "labeler_quality": Analysis(
+        title="How good a labeler must be",
+        headline=labeler_quality.headline,
+        figures=("labeler_quality",),
+        tables=(
+            *(labeler_quality.crossings_table, labeler_quality.labelers_table, false_positives.audit_table),
+            *_TRAINING,
+        ),
+        notes=(
+            _EXPECTATION,
+            _AS_DRAWN,
+            "The learning rate of each arm is chosen with the oracle's labels, on validation problems, by "
+            "trainings whose seeds are not reported, and kept for all labelers. Validation problems, whose "
+            "final answers are always checked, also choose the checkpoint of each training.",
+            "The dose is the balanced error: the mean of the share of wrong steps that are rated right and "
+            "the share of right steps that are rated wrong. A simulated labeler errs on the same lines of a "
+            "problem every time, and at a larger dose on the same ones and more.",
+        ),
     ),
     "large_scale": Analysis(
         title="Large-scale process and outcome supervision",

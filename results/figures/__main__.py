@@ -4,9 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from results.figures.gallery import FIGURES
+from results.figures.gallery import FIGURES, summarize_for
 from results.records import read_records
-from results.stats.summaries import summarize
 
 
 def main(arguments: Sequence[str] | None = None) -> list[Path]:
@@ -30,7 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> list[Path]:
         able = [name for name, one in FIGURES.items() if one.takes_n]
         parser.error(f"n: found {chosen.n}; allowed with the figures {', '.join(able)}")
     try:
-        written = figure.make(summarize(read_records(chosen.records)), chosen.out, chosen.n)
+        written = figure.make(
+            summarize_for(read_records(chosen.records), [chosen.name]), chosen.out, chosen.n
+        )
     except (ValueError, FileNotFoundError) as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
     for path in written:

@@ -44,6 +44,8 @@ class Figure:
     """Whether it shows rows where something else is varied; otherwise they are left out."""
     needs: Callable[[pd.DataFrame], bool] | None = None
     """Check of what else a summary must have."""
+    further: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+    """Records -> rows that it shows in addition to those of ``summarize``, such as where lines cross."""
 
     def __post_init__(self) -> None:
         assert (self.plot is None) != (self.draw is None), self.name

@@ -14,6 +14,7 @@ from results.figures import (
     hyperparameters,
     iterative_retraining,
     labeler_calibration,
+    labeler_quality,
     large_scale,
     learning_curves,
     orm_forms,
@@ -23,6 +24,7 @@ from results.figures import (
     tail_precision,
 )
 from results.figures.drawing import Figure
+from results.stats.summaries import summarize
 
 FIGURES: dict[str, Figure] = {
     "best_of_n_by_scale": best_of_n_by_scale.FIGURE,
@@ -40,15 +42,24 @@ FIGURES: dict[str, Figure] = {
     "labeler_calibration": labeler_calibration.FIGURE,
     "learning_curves": learning_curves.FIGURE,
     "iterative_retraining": iterative_retraining.FIGURE,
+    "labeler_quality": labeler_quality.FIGURE,
 }
 """Name -> figure, in report order."""
+
+
+def summarize_for(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """Summarize records, with the further rows that the named figures show."""
+    further = [make(frame) for name in names if (make := FIGURES[name].further) is not None]
+    summary = summarize(frame)
+    further = [rows for rows in further if len(rows)]
+    return pd.concat([summary, *further], ignore_index=True) if further else summary
 
 
 def draw_all(summary: pd.DataFrame, folder: str | Path, names: Iterable[str]) -> list[Path]:
     """Draw the named figures for which a summary has the numbers.
 
     Args:
-        summary: from ``results.stats.summaries.summarize``.
+        summary: from ``summarize_for``, with the same names.
         folder: where ``NAME.png`` and ``NAME.svg`` are written.
         names: keys of ``FIGURES``.
 

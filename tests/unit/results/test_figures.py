@@ -133,6 +133,31 @@ def with_ensembles(records: Path, out: Path) -> Path:
     return out
 
 
+def with_labelers(records: Path, out: Path) -> Path:
+    """The records, and those of the largest data scale as if they told of labelers of three qualities."""
+    frame = read_records(records)
+    rows = frame[(frame["metric"] == "best_of_n") & (frame["data_scale"] == 64)]
+    rows = rows[rows["arm"].isin(["process", "prm_outcome"])]
+    labelers = [
+        rows.assign(variant=variant, level=level, cell=rows["cell"] + f"{variant}{level}")
+        for variant, level in (("oracle", 0.0), ("random", 0.2), ("random", 0.4), ("fewer_labels", 10.0))
+    ]
+    errors = [
+        frame[frame["metric"] == "step_auroc"][:1].assign(
+            arm="labeler", metric=metric, variant=variant, level=level, value=0.2, problem_values=None
+        )
+        for metric in ("missed_errors", "false_alarms")
+        for variant, level in (("oracle", 0.0), ("fewer_labels", 10.0))
+    ]
+    plain = frame[frame["data_scale"].isin([64]) & (frame["arm"] == "final_answer")]
+    changed = pd.concat([plain, *labelers])
+    for name in ("data_scale", "seed", "acquisition", "cell", "solutions_hash"):
+        errors = [one.assign(**{name: None}) for one in errors]
+    changed = pd.concat([changed, *errors])
+    pq.write_table(pa.Table.from_pandas(changed, schema=SCHEMA, preserve_index=False), out)
+    return out
+
+
 def nothing_is_cut_off(png: Path) -> bool:
     """Whether the outermost pixels are all white."""
     image = imread(png)[..., :3]
@@ -156,6 +181,8 @@ def test_every_figure_can_be_drawn_from_records(
         made_records = with_rounds(made_records, tmp_path / "records.parquet")
     if name == "generalization":
         made_records = with_kinds(made_records, tmp_path / "records.parquet")
+    if name == "labeler_quality":
+        made_records = with_labelers(made_records, tmp_path / "records.parquet")
     if name == "orm_forms":
         made_records = with_forms(made_records, tmp_path / "records.parquet")
     if name in ("over_optimization", "tail_precision"):
