@@ -33,8 +33,8 @@ class Arm(Entry):
     learned_from: str | None = None
     """Sentence for model cards; None if no student is trained this way."""
     buys: str | None = None
-    """What it needs for each labeled solution, besides the solution: a key of ``PURCHASES``, where step labels
-    end at the first incorrect step. None if it cannot be bought."""
+    """What it needs for each labeled solution, besides the solution: a key of ``PURCHASES``, where step
+    labels end at the first incorrect step. None if it cannot be bought."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +42,8 @@ class Chooser(Entry):
     """A way to choose the solutions to label."""
 
     candidate: tuple[str, ...] = ("rollout",)
-    """What it needs for each solution that it chooses from: keys of ``PURCHASES``. Empty if it takes solutions
-    as they are sampled, so that only labeled ones are needed."""
+    """What it needs for each solution that it chooses from: keys of ``PURCHASES``. Empty if it takes
+    solutions as they are sampled, so that only labeled ones are needed."""
 
 
 PURCHASES: dict[str, str] = {
@@ -131,9 +131,7 @@ ACQUISITIONS: dict[str, Chooser] = {
         marker="s",
         candidate=("rollout", "answer_check"),
     ),
-    "diverse": Chooser(
-        words="diverse", color="#B8860B", marker="D", candidate=("rollout", "answer_check")
-    ),
+    "diverse": Chooser(words="diverse", color="#B8860B", marker="D", candidate=("rollout", "answer_check")),
     "uncertainty": Chooser(words="uncertainty", color="#009E73", marker="^"),
     "disagreement": Chooser(words="disagreement", color="#A8508A", marker="v"),
 }

@@ -32,6 +32,7 @@ COMMANDS = {
     "compare": "Compare reward models by their scores of the same solutions, or runs by their records.",
     "benchmark": "Rank reward models on pools that never change.",
     "power": "Show which differences a run can detect, from the variances of an earlier one.",
+    "advise": "Say what labels to buy for a budget, from a pilot's records and prices.",
     "unpack": "Turn a GGUF file, which a package may hold, into a checkpoint.",
     "export": "Write a trained reward model as a folder for transformers, with a model card.",
     "list": "List the experiments.",

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-from ablations.data.artifacts import RECORDS
+from ablations.commands.run_files import records_of
 from ablations.data.field_types import Range
 from results.stats.power import MOST
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Planned = Annotated[int, Range(least=2, most=MOST)]
 """Number of seeds or problems to plan with."""
@@ -41,7 +37,7 @@ def power(
     from results.analyses.planning import planned, power_table
     from results.tables.rendering import as_text
 
-    frame = _records(run)
+    frame = records_of(run)
     if set(frame["experiment"]) == {"active_learning"}:
         print(as_text(efficiency_power_table(frame, seeds=seeds, problems=problems)))
     rows = planned(frame)
@@ -61,22 +57,3 @@ def power(
             )
         )
     )
-
-
-def _records(run: str) -> pd.DataFrame:
-    """Reads the records of a run's folder, a file, or an experiment's committed reference run."""
-    import results
-    from results.records import read_records
-
-    path = Path(run)
-    if path.is_dir():
-        path = path / RECORDS
-    if not path.is_file():
-        reference = Path(results.__file__).parent / "reference" / f"{run}-small" / RECORDS
-        if "/" in run or not reference.is_file():
-            raise ValueError(
-                f"run: found no {path}; allowed: the out folder of a finished run, a file of records, or the "
-                "name of an experiment with a committed reference run"
-            )
-        path = reference
-    return read_records(path)

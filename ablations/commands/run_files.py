@@ -1,13 +1,17 @@
-"""A run's file and the meaning of its relative paths, from any folder."""
+"""A run's file, the meaning of its relative paths from any folder, and its records."""
 
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ablations.commands.arguments import RUN_FILE, STARTED_IN, read_yaml
+from ablations.data.artifacts import RECORDS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def run_file(args: Any) -> str:
@@ -44,3 +48,22 @@ def store_of_run(run_dir: Path) -> Path:
     """Returns the path of a run's artifact store from the current folder."""
     folder, store = started_in(run_dir), Path(read_yaml(run_dir / RUN_FILE)["store"])
     return store if folder.resolve() == Path.cwd() else folder / store
+
+
+def records_of(run: str) -> pd.DataFrame:
+    """Reads the records of a run's folder, a file, or an experiment's committed reference run."""
+    import results
+    from results.records import read_records
+
+    path = Path(run)
+    if path.is_dir():
+        path = path / RECORDS
+    if not path.is_file():
+        reference = Path(results.__file__).parent / "reference" / f"{run}-small" / RECORDS
+        if "/" in run or not reference.is_file():
+            raise ValueError(
+                f"run: found no {path}; allowed: the out folder of a finished run, a file of records, or the "
+                "name of an experiment with a committed reference run"
+            )
+        path = reference
+    return read_records(path)

@@ -4,10 +4,10 @@ A curve rises from ``low`` to ``high`` in one of many shapes g::
 
     best-of-N = low g(labels) + high (1 - g(labels)),    0 <= low <= high <= pass@N
 
-where g falls from 1 to 0: a power of the labels (the usual saturating power law), or a logistic in log labels,
-which may start slowly. Given a shape, the fit is a weighted least squares in two parameters with a closed
-form. Shapes are weighed by how well they fit the points, so that where the points leave the shape open,
-predictions differ as much as the shapes that fit.
+where g falls from 1 to 0: a power of the labels (the usual saturating power law), or a logistic in log
+labels, which may start slowly. Given a shape, the fit is a weighted least squares in two parameters with a
+closed form. Shapes are weighed by how well they fit the points, so that where the points leave the shape
+open, predictions differ as much as the shapes that fit.
 
 Every draw takes one shape by these weights and fits it to drawn points: the means that other seeds and
 problems might have given. Draws are paired across curves, so differences between curves are too.
@@ -94,6 +94,8 @@ class BackTest:
     upper: float
     """The 95% interval, including the noise of what was observed."""
     observed: float
+    last: float
+    """Value of the last point in the fit: what one would predict without a curve."""
 
     @property
     def inside(self) -> bool:
@@ -241,6 +243,7 @@ def back_test(
                 lower=predicted.lower,
                 upper=predicted.upper,
                 observed=float(held_out.mean),
+                last=float(part.mean[-1]),
             )
         )
     return found[0], found[1]

@@ -103,7 +103,7 @@ BEFORE = {
             f'    "doubtful_outcome": Arm(words="doubtful outcome", {LOOK}, scoring="last_token", '
             'learned_from="It learned from doubts."),\n',
         ),
-        ('    "diverse": Entry(', f'    "longest": Entry(words="the longest", {LOOK}),\n'),
+        ('    "diverse": Chooser(', f'    "longest": Chooser(words="the longest", {LOOK}),\n'),
         ('    "minimum": Entry(', f'    "maximum": Entry(words="maximum", {LOOK}),\n'),
     ],
     # an experiment: its file, and one line (the import of which Python wants too)
