@@ -37,13 +37,15 @@ not see: every larger data scale of every committed run, predicted from {LEAST_S
 ones, up to {REACH:g} times the largest of them. The problems are split, too: the curve is fitted on one half
 and predicts the other half, twice.
 
-A curve is `low g(labels) + high (1 - g(labels))`, where g is a power of the labels or a logistic in log
-labels, and `0 <= low <= high <= pass@N`. Each of {RESAMPLES:,} draws takes a shape with a probability that
-depends on how well it fits (points count as {100 * MISFIT:g} point off besides their noise), and fits it to
-the means that other seeds and problems might have given. So an interval has the uncertainty of seeds,
-problems, parameters and shape. Here it also has the noise of what was observed.
+A curve is `low g(labels) + high (1 - g(labels))`, where g is a power of the labels, a logistic in log labels,
+or a straight line in them, and `0 <= low <= high <= pass@N`. Each of {RESAMPLES:,} draws takes a shape with a
+probability that depends on how well it fits (points count as {100 * MISFIT:g} point off besides their noise),
+and fits it to the means that other seeds and problems might have given. So an interval has the uncertainty of
+seeds, problems, parameters and shape. Here it also has the noise of what was observed.
 
-The method was fixed on simulated curves before it saw these records, and was not changed afterwards.
+The method was fixed on simulated curves before it saw these records, with one change afterwards, made by
+simulation alone: most intervals missed curves that are straight lines in log labels, so the line was added.
+Before, 97% of what is observed here was inside, with an error of 4.0 and a width of 16.4.
 """
 
 _COVERAGE = """\

@@ -3,7 +3,7 @@
     python -m ablations.commands.reference_pages
 
 writes ``docs/reference/commands.md`` from what ``--help`` prints, ``docs/reference/settings.md`` from the
-settings of every experiment, and the outputs and the figure in ``docs/how-to/advise.md`` by running its commands.
+settings of every experiment, and outputs and figure of ``docs/how-to/advise.md`` by running its commands.
 """
 
 import contextlib

@@ -7,7 +7,7 @@ for that many is spent, and nothing is said about the rest.
 
 Before its curve is trusted, the pilot's largest data scale is predicted from the smaller ones, on each half
 of the problems from the other half. If an interval misses, all intervals of the option are widened by the
-same factor; beyond ``MOST_MISSED`` the option is left out.
+same factor; beyond ``MOST_MISSED`` nothing is said about the option.
 """
 
 from collections.abc import Mapping
@@ -76,19 +76,24 @@ class Advice:
     """The other purchases against the best one."""
     break_even: tuple[BreakEven | None, ...]
     """Of each purchase: the price of its labels at which it ties with the best one of other labels."""
+    unknown: tuple[tuple[Purchase, str], ...]
+    """Purchases that may be better, but of which the pilot shows too little, with the reason."""
     left_out: dict[str, str]
     """Words of the other options -> reason."""
 
     @property
     def decided(self) -> bool:
         """Whether the pilot can tell what to buy."""
-        return bool(self.rivals) and all(rival.decided for rival in self.rivals)
+        return bool(self.rivals) and not self.unknown and all(rival.decided for rival in self.rivals)
 
     @property
     def decided_arm(self) -> str | None:
         """The arm to buy, if the pilot can tell it: all purchases that may be better are of the same arm."""
-        arms = {self.purchases[0].option.arm} if self.rivals else set()
+        if not self.purchases or not (self.rivals or self.unknown):
+            return None
+        arms = {self.purchases[0].option.arm}
         arms |= {rival.purchase.option.arm for rival in self.rivals if not rival.decided}
+        arms |= {purchase.option.arm for purchase, _ in self.unknown}
         return arms.pop() if len(arms) == 1 else None
 
 
@@ -111,6 +116,7 @@ def advise(
     """
     left_out = dict(pilot.left_out)
     purchases: list[Purchase] = []
+    unknown: list[tuple[Purchase, str]] = []
     ceiling = float(pilot.ceiling_P.mean())
     curves = [option.curve for option in pilot.options]
     for option, scaling in zip(pilot.options, fit_scalings(curves, ceiling) if curves else [], strict=True):
@@ -126,16 +132,21 @@ def advise(
             ceiling=ceiling,
             bought=price.solutions(budget),
         )
-        least = option.curve.labels[0]
-        if purchase.bought < least:
-            left_out[option.words] = (
-                f"the budget buys {purchase.bought:,.0f} solutions, the smallest data scale has {least:,.0f}"
-            )
-        elif purchase.widening > MOST_MISSED:
-            left_out[option.words] = "its back-test misses by far: the curve does not describe this pilot"
+        least = float(option.curve.labels[0])
+        if purchase.widening > MOST_MISSED:
+            unknown.append((purchase, "its back-test misses by far, so no curve describes it"))
+        elif purchase.bought < least:
+            bought = f"the budget buys {purchase.bought:,.0f} solutions"
+            unknown.append((purchase, f"{bought}, the smallest data scale has {least:,.0f}"))
         else:
             purchases.append(purchase)
     purchases.sort(key=lambda one: -one.expected.estimate)
+    for purchase, reason in [*unknown] if purchases else []:
+        # Fewer labels are no better: what the smallest data scale reaches may show that it is worse.
+        most = summarize_draws(purchase.at(float(purchase.option.curve.labels[0]))).upper
+        if purchase.widening <= MOST_MISSED and most < purchases[0].expected.lower:
+            unknown.remove((purchase, reason))
+            left_out[purchase.option.words] = reason
     level = 1 - ALPHA / max(len(purchases) - 1, 1)
     return Advice(
         n=pilot.n,
@@ -143,6 +154,7 @@ def advise(
         purchases=tuple(purchases),
         rivals=tuple(_rival(purchases[0], other, level) for other in purchases[1:]),
         break_even=tuple(_break_even(one, purchases, budget) for one in purchases),
+        unknown=tuple(unknown),
         left_out=left_out,
     )
 

@@ -30,20 +30,24 @@ _POINTS = 60
 
 def verdict_text(advice: Advice) -> str:
     """Say what to buy, or what the pilot cannot tell and which pilot could."""
+    nothing = [f"Nothing is known of {one.option.words}: {reason}." for one, reason in advice.unknown]
     if not advice.purchases:
-        return "This pilot cannot tell what to buy: no option has a price and a curve.\n" + _left_out(advice)
+        first = "This pilot cannot tell what to buy: no option has a price and a curve."
+        return "\n".join([first, *nothing]) + "\n" + _left_out(advice)
     best = advice.purchases[0]
-    unknown = [rival for rival in advice.rivals if not rival.decided]
-    names = ", or from ".join(rival.purchase.option.words for rival in unknown)
-    if not advice.rivals:
-        first = f"This pilot cannot tell what to buy: there is only {best.option.words}."
-    elif advice.decided:
+    open_rivals = [rival for rival in advice.rivals if not rival.decided]
+    others = [rival.purchase for rival in open_rivals] + [purchase for purchase, _ in advice.unknown]
+    undecided = f"This pilot cannot tell {best.option.words} from "
+    undecided += ", or from ".join(purchase.option.words for purchase in others) + "."
+    if advice.decided:
         first = f"Buy {best.option.words}."
+    elif not others:
+        first = f"This pilot cannot tell what to buy: there is only {best.option.words}."
     elif advice.decided_arm:
-        first = f"Buy {ARMS[best.option.arm].words}. This pilot cannot tell {best.option.words} from {names}."
+        first = f"Buy {ARMS[best.option.arm].words}. {undecided}"
     else:
-        first = f"This pilot cannot tell {best.option.words} from {names}."
-    lines = [first, _describe(best, advice.n), *(_undecided(rival, best) for rival in unknown)]
+        first = undecided
+    lines = [first, _describe(best, advice.n), *(_undecided(rival, best) for rival in open_rivals), *nothing]
     decided = [rival for rival in advice.rivals if rival.decided]
     for words, as_good in (
         ("It solves more than", False),
@@ -230,6 +234,7 @@ def advice_numbers(advice: Advice) -> dict[str, Any]:
         "decided_arm": advice.decided_arm,
         "purchases": purchases,
         "rivals": rivals,
+        "unknown": {one.option.words: reason for one, reason in advice.unknown},
         "left_out": advice.left_out,
         "text": verdict_text(advice),
     }

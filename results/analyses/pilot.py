@@ -19,7 +19,6 @@ from results.vocabulary import (
     PURCHASES,
     STUDENT_ARMS,
     acquisition_words,
-    arm_words,
 )
 
 LEAST_SCALES = 3
@@ -65,8 +64,8 @@ class Option:
 
     @property
     def words(self) -> str:
-        """Name for display, with the acquisition even if it is the default."""
-        return f"{ARMS[self.arm].words}, {acquisition_words(self.acquisition)}"
+        """Name for display."""
+        return _words((self.arm, self.acquisition))
 
     @property
     def problems(self) -> float:
@@ -104,7 +103,7 @@ class Option:
             return "what its acquisition needs is not known"
         missing = [PURCHASES[name] for name in (*self.needs, *self._candidate) if name not in prices]
         if missing:
-            return f"no price of a {missing[0]}"
+            return f"no price for {missing[0]}s"
         fixed = 0.0
         if self._candidate:
             per_problem = candidates or self.candidates
@@ -161,13 +160,13 @@ def read_pilot(frames: dict[str, pd.DataFrame], n: int | None = None) -> Pilot:
     cells = [cell for group in usable.values() for _, cell in group.groupby("data_scale")]
     seeds = sorted(set.intersection(*(set(map(int, cell["seed"])) for cell in cells))) if cells else []
     left_out = {
-        arm_words(*key): f"{group['data_scale'].nunique()} data scales, needs {LEAST_SCALES}"
+        _words(key): f"{group['data_scale'].nunique()} data scales, needs {LEAST_SCALES}"
         for key, group in groups
         if key not in usable
     }
     for name, count, least in (("seeds", len(seeds), LEAST_SEEDS), ("problems", problems, LEAST_PROBLEMS)):
         if count < least:
-            left_out |= {arm_words(*key): f"{count} {name} in common, needs {least}" for key in usable}
+            left_out |= {_words(key): f"{count} {name} in common, needs {least}" for key in usable}
             usable = {}
     ceiling_P = np.ones(problems) if ceiling.empty else np.asarray(ceiling.iloc[0], dtype=np.float64)
     return Pilot(
@@ -176,6 +175,11 @@ def read_pilot(frames: dict[str, pd.DataFrame], n: int | None = None) -> Pilot:
         left_out=left_out,
         ceiling_P=ceiling_P,
     )
+
+
+def _words(key: tuple[str, str]) -> str:
+    """Return the words for an option, with the acquisition even if it is the default."""
+    return f"{ARMS[key[0]].words}, {acquisition_words(key[1])}"
 
 
 def _place(key: tuple[str, str]) -> tuple[int, int]:
@@ -192,7 +196,7 @@ def _merged(found: pd.DataFrame) -> pd.DataFrame:
     if not differing.empty:
         arm, acquisition, scale, _ = differing.index[0]
         raise ValueError(
-            f"run: found different {arm_words(arm, acquisition)} at {scale} labeled per problem in "
+            f"run: found different {_words((arm, acquisition))} at {scale} labeled per problem in "
             f"{' and '.join(found['run'].unique())}; allowed: runs with the same settings"
         )
     return found.drop_duplicates(key)

@@ -4,10 +4,11 @@ A curve rises from ``low`` to ``high`` in one of many shapes g::
 
     best-of-N = low g(labels) + high (1 - g(labels)),    0 <= low <= high <= pass@N
 
-where g falls from 1 to 0: a power of the labels (the usual saturating power law), or a logistic in log
-labels, which may start slowly. Given a shape, the fit is a weighted least squares in two parameters with a
-closed form. Shapes are weighed by how well they fit the points, so that where the points leave the shape
-open, predictions differ as much as the shapes that fit.
+where g falls from 1 to 0: a power of the labels (the usual saturating power law), a logistic in log labels,
+which may start slowly, or a straight line in log labels, which does not saturate within reach. Given a shape,
+the fit is a weighted least squares in two parameters with a closed form. Shapes are weighed by how well they
+fit the points, so that where the points leave the shape open, predictions differ as much as the shapes that
+fit.
 
 Every draw takes one shape by these weights and fits it to drawn points: the means that other seeds and
 problems might have given. Draws are paired across curves, so differences between curves are too.
@@ -16,7 +17,7 @@ Shape letters: C curves, K points, S seeds, P problems, B draws, G shapes, X pla
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,8 @@ MISFIT = 0.01
 """Standard deviation of a point from a curve of a known shape, apart from noise: no formula is exact."""
 REACH = 4.0
 """Multiple of the largest number of labels in the fit up to which a curve is read."""
+_LINE, _POWERS = 0.15, 0.45
+"""Prior weights of the line and of all powers; the rest is that of the logistics. Chosen by simulation."""
 _SLOPES = np.geomspace(0.125, 4, 11)
 _SPACING = 0.5
 """Distance between the midpoints of logistics, in log labels."""
@@ -44,11 +47,13 @@ class Shapes:
     """Shapes g of curves, falling from 1 to 0."""
 
     slope: Array
-    """Slopes [G] per unit of log labels."""
+    """Slopes [G] per unit of log labels; 0 for the straight line."""
     midpoint: Array
     """Log labels [G] at which a logistic is halfway; -inf for powers of the labels."""
     least: float
-    """Labels at which powers are 1."""
+    """Labels at which powers and the line are 1."""
+    most: float
+    """Labels at which the line is 0: as far as curves are read."""
 
     def fall(self, labels: Array) -> Array:
         """Return g at some labels: [G, X]."""
@@ -56,11 +61,13 @@ class Shapes:
         power = np.exp(-self.slope[:, None] * np.maximum(log - np.log(self.least), 0))
         midpoint = np.where(np.isfinite(self.midpoint), self.midpoint, 0.0)[:, None]
         logistic = special.expit(-self.slope[:, None] * (log - midpoint))
-        return np.where(np.isfinite(self.midpoint)[:, None], logistic, power)
+        line = np.clip(1 - (log - np.log(self.least)) / np.log(self.most / self.least), 0, 1)
+        curved = np.where(np.isfinite(self.midpoint)[:, None], logistic, power)
+        return np.where(self.slope[:, None] == 0, line, curved)
 
     def take(self, index: npt.NDArray[np.integer]) -> "Shapes":
         """Return the shapes at some indices."""
-        return Shapes(slope=self.slope[index], midpoint=self.midpoint[index], least=self.least)
+        return replace(self, slope=self.slope[index], midpoint=self.midpoint[index])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -162,13 +169,16 @@ def _fit(curve: Curve, draws_BK: Array, ceiling: float, rng: np.random.Generator
 
 
 def _grid(labels: Array) -> tuple[Shapes, Array]:
-    """Return all shapes and their prior weights: powers and logistics have one half each."""
+    """Return all shapes and their prior weights."""
     log = np.log(labels)
     midpoints = np.arange(log[0] - _BEYOND, log[-1] + _BEYOND + 1e-9, _SPACING)
-    slope, midpoint = np.meshgrid(_SLOPES, np.concatenate([[-np.inf], midpoints]))
-    shapes = Shapes(slope=slope.ravel(), midpoint=midpoint.ravel(), least=float(labels[0]))
-    prior_G = np.where(np.isinf(shapes.midpoint), 1.0, 1 / len(midpoints))
-    return shapes, prior_G / prior_G.sum()
+    powers = [(slope, -np.inf) for slope in _SLOPES]
+    logistics = [(slope, midpoint) for midpoint in midpoints for slope in _SLOPES]
+    kinds = [(_LINE, [(0.0, -np.inf)]), (_POWERS, powers), (1 - _LINE - _POWERS, logistics)]
+    slope_G, midpoint_G = np.array([shape for _, kind in kinds for shape in kind]).T
+    most = REACH * float(labels[-1])
+    shapes = Shapes(slope=slope_G, midpoint=midpoint_G, least=float(labels[0]), most=most)
+    return shapes, np.concatenate([np.full(len(kind), share / len(kind)) for share, kind in kinds])
 
 
 def _ends(fall_BK: Array, value_BK: Array, weight_K: Array, ceiling: float) -> tuple[Array, Array]:

@@ -10,7 +10,6 @@ import pytest
 from matplotlib.image import imread
 from paths import ROOT
 
-from ablations.commands.reference_pages import PAGES as PAGES_OF_CODE
 from ablations.commands.reference_pages import (
     ADVISE,
     advise_page,
@@ -18,6 +17,7 @@ from ablations.commands.reference_pages import (
     draw_example,
     settings_page,
 )
+from ablations.commands.reference_pages import PAGES as PAGES_OF_CODE
 
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
