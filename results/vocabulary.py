@@ -32,6 +32,27 @@ class Arm(Entry):
     by the product over steps, an ORM at the last token. None if it has no reward model."""
     learned_from: str | None = None
     """Sentence for model cards; None if no student is trained this way."""
+    buys: str | None = None
+    """What it needs for each labeled solution, besides the solution: a key of ``PURCHASES``, where step
+    labels end at the first incorrect step. None if it cannot be bought."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chooser(Entry):
+    """A way to choose the solutions to label."""
+
+    candidate: tuple[str, ...] = ("rollout",)
+    """What it needs for each solution that it chooses from: keys of ``PURCHASES``. Empty if it takes
+    solutions as they are sampled, so that only labeled ones are needed."""
+
+
+PURCHASES: dict[str, str] = {
+    "step_label": "step label",
+    "judged_solution": "judged solution",
+    "answer_check": "answer check",
+    "rollout": "rollout",
+}
+"""What has a price -> words."""
 
 
 ARMS: dict[str, Arm] = {
@@ -42,6 +63,7 @@ ARMS: dict[str, Arm] = {
         scoring="product",
         learned_from="It learned from a label for each step, given by the labeler (a large process reward "
         "model) up to and including the first step that it finds incorrect.",
+        buys="step_label",
     ),
     "prm_outcome": Arm(
         words="PRM-derived outcome",
@@ -50,6 +72,7 @@ ARMS: dict[str, Arm] = {
         scoring="last_token",
         learned_from="It learned from one label for each solution: right if and only if the labeler, a large "
         "process reward model, finds no incorrect step.",
+        buys="judged_solution",
     ),
     "final_answer": Arm(
         words="final-answer outcome",
@@ -57,6 +80,7 @@ ARMS: dict[str, Arm] = {
         marker="^",
         scoring="last_token",
         learned_from="It learned from one label for each solution: right if and only if its final answer is.",
+        buys="answer_check",
     ),
     "process_neutral": Arm(
         words="process supervision, neutral kept",
@@ -65,6 +89,7 @@ ARMS: dict[str, Arm] = {
         scoring="product",
         learned_from="It learned from a label for each step, negative, neutral or positive, given by the "
         "labeler (a large process reward model) up to and including the first step that it finds incorrect.",
+        buys="step_label",
     ),
     "oracle_outcome": Arm(
         words="oracle outcome",
@@ -97,13 +122,18 @@ REFERENCE_ARMS: dict[str, Arm] = {name: arm for name, arm in ARMS.items() if nam
 PLAIN_ACQUISITION = "uniform"
 """The default acquisition, which the names of arms leave out."""
 
-ACQUISITIONS: dict[str, Entry] = {
-    PLAIN_ACQUISITION: Entry(words="uniform", color="#0072B2", marker="o"),
-    "uniform_distinct": Entry(words="uniform distinct", color="#56B4E9", marker="P"),
-    "convincing_wrong_answers": Entry(words="convincing wrong answers", color="#D55E00", marker="s"),
-    "diverse": Entry(words="diverse", color="#B8860B", marker="D"),
-    "uncertainty": Entry(words="uncertainty", color="#009E73", marker="^"),
-    "disagreement": Entry(words="disagreement", color="#A8508A", marker="v"),
+ACQUISITIONS: dict[str, Chooser] = {
+    PLAIN_ACQUISITION: Chooser(words="uniform", color="#0072B2", marker="o", candidate=()),
+    "uniform_distinct": Chooser(words="uniform distinct", color="#56B4E9", marker="P"),
+    "convincing_wrong_answers": Chooser(
+        words="convincing wrong answers",
+        color="#D55E00",
+        marker="s",
+        candidate=("rollout", "answer_check"),
+    ),
+    "diverse": Chooser(words="diverse", color="#B8860B", marker="D", candidate=("rollout", "answer_check")),
+    "uncertainty": Chooser(words="uncertainty", color="#009E73", marker="^"),
+    "disagreement": Chooser(words="disagreement", color="#A8508A", marker="v"),
 }
 """Ways to choose the solutions to label."""
 

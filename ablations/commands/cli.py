@@ -33,6 +33,7 @@ COMMANDS = {
     "benchmark": "Rank reward models on pools that never change.",
     "decisions": "Show how often runs in embedded worlds choose between arms as runs on real solutions do.",
     "power": "Show which differences a run can detect, from the variances of an earlier one.",
+    "advise": "Say what labels to buy for a budget, from a pilot's records and prices.",
     "unpack": "Turn a GGUF file, which a package may hold, into a checkpoint.",
     "export": "Write a trained reward model, or a pool, as a folder with a card, and upload it if you like.",
     "list": "List the experiments.",

@@ -1,15 +1,19 @@
-"""Reference pages on commands and settings, generated from the code.
+"""Reference pages on commands and settings, and the outputs on a page of examples, generated from the code.
 
     python -m ablations.commands.reference_pages
 
-writes ``docs/reference/commands.md`` from what ``--help`` prints, and ``docs/reference/settings.md`` from the
-settings of every experiment.
+writes ``docs/reference/commands.md`` from what ``--help`` prints, ``docs/reference/settings.md`` from the
+settings of every experiment, and outputs and figure of ``docs/how-to/advise.md`` by running its commands.
 """
 
 import contextlib
 import dataclasses
 import io
 import os
+import re
+import shlex
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -26,6 +30,11 @@ from results.writing import write_text
 
 PAGES = Path(__file__).parents[2] / "docs" / "reference"
 """Folder of the pages."""
+
+ADVISE = PAGES.parent / "how-to" / "advise.md"
+"""Page whose commands are run; its figure, of the first one, is next to it."""
+_SHOWN = re.compile(r"```\n(ablations .*)\n```\n\n<!-- output -->\n```text\n(?:.*\n)*?```")
+"""A command, and what it prints."""
 
 SCALE = "small"
 """Scale whose values the page on settings shows."""
@@ -91,6 +100,25 @@ def settings_page() -> str:
     return "\n".join(section.rstrip() + "\n" for section in sections)
 
 
+def advise_page(page: str) -> str:
+    """Returns the page on advice with what its commands print."""
+    return _SHOWN.sub(
+        lambda shown: (
+            f"```\n{shown[1]}\n```\n\n<!-- output -->\n```text\n{_printed(shlex.split(shown[1])[1:])}```"
+        ),
+        page,
+    )
+
+
+def draw_example(out: Path) -> None:
+    """Draws the figure of the first command on the page on advice: a PNG file."""
+    found = _SHOWN.search(ADVISE.read_text(encoding="utf-8"))
+    assert found is not None
+    with tempfile.TemporaryDirectory() as folder:
+        _printed([*shlex.split(found[1])[1:], f"--figure={folder}/figure"])
+        shutil.copy(Path(folder) / "figure.png", out)
+
+
 def _section(title: str, lead: str, rows: Iterable[_Row]) -> str:
     cells = [(f"`{name}`", value, limit, meaning.replace("|", "\\|")) for name, value, limit, meaning in rows]
     table = markdown_table(("setting", "value", "allowed", "meaning"), cells) if cells else ""
@@ -109,6 +137,14 @@ def _help(name: list[str]) -> str:
     if "--settings" in usage:
         usage = f"usage: ablations {name[0]} EXPERIMENT [FLAGS] [SETTINGS]"
     return "\n\n".join([usage, *(text for text in paragraphs if "  --settings" not in text)])
+
+
+def _printed(argv: list[str]) -> str:
+    """Returns what a command prints, which must succeed."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        code = main(argv)
+    assert code == 0, argv
+    return printed.getvalue()
 
 
 def _rows(settings: Any, within: str) -> Iterator[_Row]:
@@ -154,3 +190,5 @@ def _shown(value: Any) -> str:
 if __name__ == "__main__":
     write_text(PAGES / "commands.md", commands_page())
     write_text(PAGES / "settings.md", settings_page())
+    write_text(ADVISE, advise_page(ADVISE.read_text(encoding="utf-8")))
+    draw_example(ADVISE.with_suffix(".png"))

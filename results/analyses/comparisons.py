@@ -135,7 +135,7 @@ def runs_table(frames: dict[str, pd.DataFrame], pairs: Sequence[tuple[str, str]]
     Raises:
         ValueError: the runs are not of the same test solutions.
     """
-    _check_same_solutions(frames)
+    check_same_judged(frames)
     scored = [_scorers(frame, name) for name, frame in frames.items()]
     n = max(set.intersection(*(set(expected_ns(frame)) for frame in scored)), default=None)
     rows = pd.concat(scored).assign(experiment="compare", scale="compare")
@@ -170,20 +170,26 @@ def _scorers(frame: pd.DataFrame, run: str) -> pd.DataFrame:
     return rows[of_models].assign(variant=run)
 
 
-def _check_same_solutions(frames: dict[str, pd.DataFrame]) -> None:
+def check_same_judged(frames: dict[str, pd.DataFrame], of: str = "source") -> None:
     """Check that runs judge the same solutions, by each problem's share of right ones.
 
+    Args:
+        frames: name of each run -> its records.
+        of: what the message calls the runs.
+
     Raises:
-        ValueError: names two runs that do not.
+        ValueError: names two runs that do not, or one without these shares.
     """
-    judged = {
-        name: (frame["dataset"].iloc[0], list(frame[frame["arm"] == "random"]["problem_values"].iloc[0]))
-        for name, frame in frames.items()
-    }
+    judged = {}
+    for name, frame in frames.items():
+        shares = frame[frame["arm"] == "random"]["problem_values"].dropna()
+        if shares.empty:
+            raise ValueError(f"{of}: found no pass@1 per problem in {name}; allowed: runs that have it")
+        judged[name] = (frame["dataset"].iloc[0], list(shares.iloc[0]))
     (first, one), *others = judged.items()
     for name, other in others:
         if one != other:
             found = " and ".join(f"{len(shares)} problems of {dataset}" for dataset, shares in (one, other))
             raise ValueError(
-                f"source: found {found} in {first} and {name}; allowed: runs on the same test solutions"
+                f"{of}: found {found} in {first} and {name}; allowed: runs on the same test solutions"
             )

@@ -107,7 +107,7 @@ BEFORE = {
             f'    "doubtful_outcome": Arm(words="doubtful outcome", {LOOK}, scoring="last_token", '
             'learned_from="It learned from doubts."),\n',
         ),
-        ('    "diverse": Entry(', f'    "longest": Entry(words="the longest", {LOOK}),\n'),
+        ('    "diverse": Chooser(', f'    "longest": Chooser(words="the longest", {LOOK}),\n'),
         ('    "minimum": Entry(', f'    "maximum": Entry(words="maximum", {LOOK}),\n'),
         ('    "mean_score": Entry(', f'    "median_score": Entry(words="median of the models", {LOOK}),\n'),
     ],

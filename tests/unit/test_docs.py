@@ -5,11 +5,19 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.image import imread
 from paths import ROOT
 
+from ablations.commands.reference_pages import (
+    ADVISE,
+    advise_page,
+    commands_page,
+    draw_example,
+    settings_page,
+)
 from ablations.commands.reference_pages import PAGES as PAGES_OF_CODE
-from ablations.commands.reference_pages import commands_page, settings_page
 
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", *DOCS.rglob("*.md")])
@@ -60,3 +68,16 @@ def test_the_page_on_commands_is_that_of_the_code() -> None:
 def test_the_page_on_settings_is_that_of_the_code() -> None:
     page = (PAGES_OF_CODE / "settings.md").read_text(encoding="utf-8")
     assert page == settings_page(), "run: python -m ablations.commands.reference_pages"
+
+
+def test_the_outputs_on_the_page_on_advice_are_those_of_its_commands() -> None:
+    page = ADVISE.read_text(encoding="utf-8")
+    assert page.count("<!-- output -->") == 2 and "expected best-of-64" in page
+    assert page == advise_page(page), "run: python -m ablations.commands.reference_pages"
+    assert advise_page(page.replace("expected best-of-64", "guessed")) == page
+
+
+def test_the_figure_on_the_page_on_advice_is_that_of_its_command(tmp_path: Path) -> None:
+    draw_example(tmp_path / "drawn.png")
+    shown, drawn = imread(ADVISE.with_suffix(".png")), imread(tmp_path / "drawn.png")
+    assert shown.shape == drawn.shape and np.abs(shown - drawn).mean() < 0.01  # fonts may differ a little
