@@ -11,6 +11,7 @@ from ablations.experiments.orm_forms import ORM_FORMS
 from ablations.experiments.orm_superset import ORM_SUPERSET
 from ablations.experiments.scoring import SCORING
 from ablations.experiments.supervision import SUPERVISION
+from ablations.experiments.supervision_forms import SUPERVISION_FORMS
 
 EXPERIMENTS: dict[str, Experiment] = {
     "supervision": SUPERVISION,
@@ -19,6 +20,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "scoring": SCORING,
     "hyperparameters": HYPERPARAMETERS,
     "orm_forms": ORM_FORMS,
+    "supervision_forms": SUPERVISION_FORMS,
     "large_scale": LARGE_SCALE,
     "orm_superset": ORM_SUPERSET,
     "difficulty": DIFFICULTY,

@@ -28,7 +28,7 @@ from ablations.steps.records import GatherRecords
 from ablations.steps.score import ScoreSolutions
 from ablations.steps.train_student import ChooseRate, MeasureLabelNoise, TrainStudent
 from ablations.steps.validate import passed_over
-from ablations.supervision import TARGETS, LabelerArm, OracleArm
+from ablations.supervision import TARGETS, ConsensusArm, LabelerArm, OracleArm, RolloutArm, rolls_out
 from ablations.world.world import Kind
 
 
@@ -103,7 +103,8 @@ class Trainings:
                 scoring(self.role, texts_of(self.fold.validation), times=students.evaluations),
             )
         target = TARGETS[self.arm]
-        by_labeler = isinstance(target, LabelerArm)
+        by_labeler = isinstance(target, LabelerArm | ConsensusArm)
+        soft = isinstance(target, LabelerArm | RolloutArm) and target.soft
         if isinstance(target, LabelerArm) and target.of_steps and not self.fold.steps_labeled:
             allowed = ", ".join(
                 name for name, arm in TARGETS.items() if not isinstance(arm, LabelerArm) or not arm.of_steps
@@ -116,11 +117,12 @@ class Trainings:
             data_scale=self.data_scale,
             seed=seed,
             threshold=self.fold.threshold if by_labeler else None,
-            soft_targets=by_labeler and students.soft_targets,
+            soft_targets=soft or (isinstance(target, LabelerArm) and students.soft_targets),
             bootstrap=self.bootstrap,
             samples=self.fold.train,
             labels=self.fold.train_labels if by_labeler else None,
             ratings=self._ratings if isinstance(target, OracleArm) else None,
+            rollouts=self.fold.train_rollouts if rolls_out(self.arm) else None,
             acquired=None if self.acquired is None else self.acquired(seed),
             base=self.fold.base,
             validation=self.fold.validation,
@@ -170,6 +172,7 @@ class Trainings:
             samples=train.samples,
             labels=train.labels,
             ratings=self._ratings,
+            rollouts=train.rollouts,
             acquired=train.acquired,
             label=f"label noise of {self.name} seed {seed}",
             weight=0.1,

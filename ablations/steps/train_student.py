@@ -18,7 +18,15 @@ from ablations.steps.base_model import CausalModel
 from ablations.steps.collect import draw_rows
 from ablations.steps.evaluation_rows import Rows, defined
 from ablations.steps.state_rows import StateRows
-from ablations.supervision import TARGETS, AnswerArm, OracleArm, Supervision, label_noise
+from ablations.supervision import (
+    TARGETS,
+    AnswerArm,
+    ConsensusArm,
+    OracleArm,
+    RolloutArm,
+    Supervision,
+    label_noise,
+)
 from lightning_modules.outcome_loss import OutcomeLoss
 from lightning_modules.presets import Attention, Dtype, Lora, Precision
 
@@ -40,7 +48,7 @@ class LabeledRows:
     threshold: float | None = None
     """P(negative) above which a step is incorrect; None unless the labeler labels."""
     soft_targets: bool = False
-    """Whether targets are the labeler's probabilities, not decisions."""
+    """Whether targets are the labeler's probabilities, or shares of right rollouts, not decisions."""
     bootstrap: int | None = None
     """Number of the resample of the labeled solutions; None: each of them once."""
     samples: Step[Samples]
@@ -48,6 +56,8 @@ class LabeledRows:
     """The labeler's scores of the samples."""
     ratings: Step[Ratings] | None = None
     """The oracle's ratings of the samples."""
+    rollouts: Step[StepScores] | None = None
+    """Scores of the samples by rollouts of the generator."""
     acquired: Step[ChosenRows] | None = None
     """The labeled rows; None: they are drawn uniformly."""
 
@@ -70,8 +80,15 @@ class LabeledRows:
             return arm.targets(context.read(self.ratings).steps.take(rows))
         if isinstance(arm, AnswerArm):
             return arm.targets(samples.take(rows).solutions)
+        if isinstance(arm, RolloutArm):
+            assert self.rollouts is not None
+            return arm.targets(context.read(self.rollouts).take(rows), self.soft_targets)
         assert self.labels is not None and self.threshold is not None
-        return arm.targets(context.read(self.labels).take(rows), self.threshold, self.soft_targets)
+        labels = context.read(self.labels).take(rows)
+        if isinstance(arm, ConsensusArm):
+            assert self.rollouts is not None
+            return arm.targets(context.read(self.rollouts).take(rows), labels, self.threshold)
+        return arm.targets(labels, self.threshold, self.soft_targets)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
