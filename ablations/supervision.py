@@ -16,6 +16,7 @@ from ablations.data.solutions import Solutions
 from ablations.data.step_scores import StepScores
 from ablations.data.thresholds import exceeds
 from lightning_modules.encoding import IGNORE
+from lightning_modules.step_loss import StepLoss
 
 PAPER_THRESHOLD = 0.20
 NONE_RIGHT = 1 - 1e-6
@@ -175,6 +176,8 @@ class LabelerArm:
     """Whether it needs labels of steps; otherwise labels of whole solutions suffice."""
     soft: bool = False
     """Whether targets are always the labeler's probabilities, whatever the settings say."""
+    step_loss: StepLoss = "cross_entropy"
+    """Loss for the steps; a ranking takes the labeler's decisions, whatever the settings say."""
 
     @property
     def not_in_a_pool(self) -> str | None:
@@ -228,6 +231,7 @@ TARGETS: dict[str, LabelerArm | AnswerArm | OracleArm | RolloutArm | ConsensusAr
     "oracle_outcome": OracleArm(targets=oracle_outcome),
     "process_soft": LabelerArm(targets=process, soft=True),
     "process_full": LabelerArm(targets=process_full),
+    "process_ranking": LabelerArm(targets=process, step_loss="ranking"),
     "monte_carlo_hard": RolloutArm(targets=monte_carlo),
     "monte_carlo_soft": RolloutArm(targets=monte_carlo, soft=True),
     "consensus": ConsensusArm(targets=consensus),

@@ -90,6 +90,14 @@ ARMS: dict[str, Arm] = {
         learned_from="It learned from a label for each step of a solution, also after the first error, given "
         "by the labeler (a large process reward model).",
     ),
+    "process_ranking": Arm(
+        words="process, ranking loss",
+        color="#8C8C00",
+        marker="d",
+        scoring="product",
+        learned_from="It learned to rank the steps of a solution, by a label for each step given by the "
+        "labeler (a large process reward model) up to and including the first step that it finds incorrect.",
+    ),
     "monte_carlo_hard": Arm(
         words="Monte Carlo, hard",
         color="#C1272D",

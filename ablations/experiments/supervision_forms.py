@@ -29,8 +29,8 @@ from ablations.steps.sampling import SampleSolutions
 from ablations.supervision import TARGETS, rolls_out
 
 ARMS = (
-    *("process", "process_soft", "process_full", "monte_carlo_hard", "monte_carlo_soft", "consensus"),
-    *("prm_outcome", "final_answer"),
+    *("process", "process_soft", "process_full", "process_ranking"),
+    *("monte_carlo_hard", "monte_carlo_soft", "consensus", "prm_outcome", "final_answer"),
 )
 """Default arms, of which a pool has only some."""
 MOST_SEEDS = 4

@@ -105,6 +105,9 @@ class Trainings:
         target = TARGETS[self.arm]
         by_labeler = isinstance(target, LabelerArm | ConsensusArm)
         soft = isinstance(target, LabelerArm | RolloutArm) and target.soft
+        step_loss = target.step_loss if isinstance(target, LabelerArm) else "cross_entropy"
+        if isinstance(target, LabelerArm) and step_loss == "cross_entropy":
+            soft = soft or students.soft_targets
         if isinstance(target, LabelerArm) and target.of_steps and not self.fold.steps_labeled:
             allowed = ", ".join(
                 name for name, arm in TARGETS.items() if not isinstance(arm, LabelerArm) or not arm.of_steps
@@ -117,7 +120,7 @@ class Trainings:
             data_scale=self.data_scale,
             seed=seed,
             threshold=self.fold.threshold if by_labeler else None,
-            soft_targets=soft or (isinstance(target, LabelerArm) and students.soft_targets),
+            soft_targets=soft,
             bootstrap=self.bootstrap,
             samples=self.fold.train,
             labels=self.fold.train_labels if by_labeler else None,
@@ -137,6 +140,7 @@ class Trainings:
             tuning=tried is not None,
             updates=updates,
             outcome_loss=students.outcome_loss if self.labels_solutions else "every_token",
+            step_loss=step_loss,
             max_length=self.fold.max_length,
             device=self.fold.device,
             label=f"train {self.name} seed {seed} {rate}{self.fold.name}",

@@ -73,9 +73,7 @@ class MeasureCost(LabeledRows, Step[Rows], name="label_cost", runs_model=True):
                 totals["label_operations"] += self._operations(
                     context, self.labeler, "large", "scoring", read, length
                 )
-        made: list[Row] = [
-            {"metric": metric, "value": total / len(rows)} for metric, total in totals.items()
-        ]
+        made: list[Row] = [{"metric": metric, "value": total / len(rows)} for metric, total in totals.items()]
         return Rows(rows=made)
 
     @staticmethod

@@ -63,7 +63,10 @@ class RollOut(Step[Rollouts], name="rollouts", spreads=True):
                 drawn = sample(
                     model,
                     tokenizer,
-                    [prompt_of(problem.text) + prefixes.text[f] for problem, f in zip(problems, shard, strict=True)],
+                    [
+                        prompt_of(problem.text) + prefixes.text[f]
+                        for problem, f in zip(problems, shard, strict=True)
+                    ],
                     num_samples=self.count,
                     temperature=self.temperature,
                     min_p=self.min_p,

@@ -29,6 +29,7 @@ from ablations.supervision import (
 )
 from lightning_modules.outcome_loss import OutcomeLoss
 from lightning_modules.presets import Attention, Dtype, Lora, Precision
+from lightning_modules.step_loss import StepLoss
 
 if TYPE_CHECKING:
     from lightning_modules.reward_model import RewardModel
@@ -141,6 +142,8 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
     """Dropout before the head."""
     outcome_loss: OutcomeLoss = "every_token"
     """Form of the outcome loss."""
+    step_loss: StepLoss = "cross_entropy"
+    """Form of the loss for steps."""
     accumulate: int = 1
     """Batches into which an update is split."""
     max_length: int | None = None
@@ -209,6 +212,7 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
                 num_classes=supervision.num_classes,
                 # A solution in rows ends with the row that its label applies to.
                 outcome_loss="last_token" if self.states and steps is None else self.outcome_loss,
+                step_loss=self.step_loss,
                 cost=cost_of(model.backbone),
                 share_prefixes=check_layout(model.backbone),
                 problem=learned.solutions.problem_index,

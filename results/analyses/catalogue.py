@@ -18,6 +18,7 @@ from results.analyses import (
     selector_stability,
     sensitivity,
     supervision,
+    supervision_forms,
 )
 from results.analyses.headline import Headline
 from results.analyses.label_noise import label_noise_table
@@ -146,6 +147,25 @@ ANALYSES: dict[str, Analysis] = {
             "because these problems also chose the checkpoints.",
         ),
         metric="kept_best_of_n",
+    ),
+    "supervision_forms": Analysis(
+        title="Forms of supervision and their cost",
+        headline=supervision_forms.headline,
+        figures=("supervision_forms", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
+        tables=(
+            *(supervision_forms.forms_table, supervision_forms.costs_table),
+            *(arms_table, label_noise_table, *_TRAINING),
+        ),
+        notes=(
+            _EXPECTATION,
+            _AS_DRAWN,
+            _CHOSEN,
+            "Monte Carlo labels come from rollouts of the generator after every step but the last, which the "
+            "solution's own answer labels. Targets end with the first step labeled wrong, except under "
+            "process supervision of all steps. Noise of Monte Carlo labels is relative to the oracle's "
+            "ratings of single steps, although they ask another question: whether the generator can still "
+            "succeed.",
+        ),
     ),
     "large_scale": Analysis(
         title="Large-scale process and outcome supervision",

@@ -19,6 +19,7 @@ from results.figures import (
     orm_forms,
     orm_superset,
     scoring,
+    supervision_forms,
 )
 from results.figures.drawing import Figure
 
@@ -30,6 +31,7 @@ FIGURES: dict[str, Figure] = {
     "hyperparameters": hyperparameters.FIGURE,
     "large_scale": large_scale.FIGURE,
     "orm_forms": orm_forms.FIGURE,
+    "supervision_forms": supervision_forms.FIGURE,
     "orm_superset": orm_superset.FIGURE,
     "difficulty": difficulty.FIGURE,
     "generalization": generalization.FIGURE,
