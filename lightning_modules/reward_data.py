@@ -118,8 +118,8 @@ class RewardDataset:
                 )
             if self.step_loss == "ranking" and (target.ndim > 1 or self.num_classes != 2):
                 raise ValueError(
-                    f"step_loss: found ranking with targets {list(target.shape)} of {self.num_classes} classes "
-                    f"for solution {index}; allowed: a class per token, of two"
+                    f"step_loss: found ranking with targets {list(target.shape)} of {self.num_classes} "
+                    f"classes for solution {index}; allowed: a class per token, of two"
                 )
             wrong = find_wrong_targets(target, self.num_classes)
             if len(wrong):

@@ -201,8 +201,8 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
             differences=partial(between_arms, "monte_carlo_hard", "final_answer"),
         ),
         Claim(
-            text="consensus of labeler and Monte Carlo is not worse than hard Monte Carlo by a point or more at "
-            "any data scale",
+            text="consensus of labeler and Monte Carlo is not worse than hard Monte Carlo by a point or "
+            "more at any data scale",
             differences=partial(between_arms, "consensus", "monte_carlo_hard"),
             within=NO_FALL,
         ),

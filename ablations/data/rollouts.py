@@ -1,4 +1,4 @@
-"""Rollouts: solutions that a generator continues after a prefix of another one, to see whether it succeeds."""
+"""Rollouts: continuations of prefixes of solutions, which show whether the generator can still succeed."""
 
 from __future__ import annotations
 

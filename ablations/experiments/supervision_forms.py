@@ -26,7 +26,7 @@ from ablations.experiments.trainings import Trainings, evaluate_cell, evaluate_r
 from ablations.steps.measure_cost import MeasureCost
 from ablations.steps.rollouts import RollOut
 from ablations.steps.sampling import SampleSolutions
-from ablations.supervision import TARGETS, rolls_out
+from ablations.supervision import TARGETS
 
 ARMS = (
     *("process", "process_soft", "process_full", "process_ranking"),
@@ -38,7 +38,7 @@ MOST_SEEDS = 4
 SEED = 6
 """Seed of the rollouts; samples have others."""
 PREFIXES = 2.6
-"""Prefixes to roll out per solution, for estimates; measured on 6,400 solutions to 100 problems of `facts`."""
+"""Prefixes to roll out per solution, for estimates; measured on 6,400 solutions to 100 problems."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ def label_cost(trainings: Trainings, seed: int) -> MeasureCost:
         threshold=train.threshold,
         samples=train.samples,
         labels=train.labels,
-        rolled_out=fold.train_rollouts if rolls_out(train.arm) else None,
+        rollouts=train.rollouts,
         base=train.base,
         generator=None if sampled is None else sampled.generator,
         labeler=fold.large_prm,

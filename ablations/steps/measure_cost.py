@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ablations.data.artifacts import IntArray, Samples
-from ablations.data.models import SavedModel, TrainedModel
-from ablations.data.rollouts import Prefixes, Rollouts
+from ablations.data.models import TrainedModel
+from ablations.data.rollouts import Prefixes
 from ablations.engine.costs.costs import operations
-from ablations.engine.costs.work import Kind, Role, Work
+from ablations.engine.costs.work import Kind, Work
 from ablations.engine.step import Context, Step
 from ablations.steps.base_model import CausalModel
 from ablations.steps.evaluation_rows import Row, Rows
@@ -32,8 +33,6 @@ class MeasureCost(LabeledRows, Step[Rows], name="label_cost", runs_model=True):
 
     base: Step[CausalModel]
     """The students' base, whose tokenizer counts the tokens."""
-    rolled_out: Step[Rollouts] | None = None
-    """The rollouts that label the solutions."""
     generator: Step[CausalModel] | None = None
     """The generator; None: its size is unknown, so no operations are counted."""
     labeler: Step[TrainedModel] | None = None
@@ -41,6 +40,7 @@ class MeasureCost(LabeledRows, Step[Rows], name="label_cost", runs_model=True):
 
     def run(self, context: Context) -> Rows:
         from lightning_modules.encoding import encode_all
+        from lightning_modules.sizes import size_of
         from lightning_modules.tokenization import load_tokenizer
 
         samples = context.read(self.samples)
@@ -50,11 +50,11 @@ class MeasureCost(LabeledRows, Step[Rows], name="label_cost", runs_model=True):
         encoded = encode_all(tokenizer, chosen.prompts(), chosen.steps())
         read = tokens_read(chosen, encoded)
         rollouts, sampled = 0, 0
-        if self.rolled_out is not None:
-            rollouts, sampled = context.read(self.rolled_out).cost(rows)
-        answers = len(rows) if self.rolled_out or isinstance(TARGETS[self.arm], AnswerArm) else 0
+        if self.rollouts is not None:
+            rollouts, sampled = context.read(self.rollouts).cost(rows)
+        answered = self.rollouts is not None or isinstance(TARGETS[self.arm], AnswerArm)
         totals: dict[str, float] = {
-            "answer_checks": answers + rollouts,
+            "answer_checks": answered * len(rows) + rollouts,
             "labeler_tokens": 0 if self.labels is None else read,
             "rollouts": rollouts,
             "rollout_tokens": sampled,
@@ -62,28 +62,19 @@ class MeasureCost(LabeledRows, Step[Rows], name="label_cost", runs_model=True):
         if self.generator is not None and self.labeler is not None:
             length = round(np.mean([len(one) for one in encoded]))
             written = sum(len(one) - one.solution_start + 1 for one in encoded)
-            totals["label_operations"] = self._operations(
-                context, self.generator, "generator", "sampling", written + sampled, length
+            generator, labeler = (context.read(model).folder for model in (self.generator, self.labeler))
+
+            def forward(folder: Path, kind: Kind, tokens: int) -> float:
+                work = Work(role="generator", kind=kind, tokens=tokens, context=length)  # the role is unused
+                return operations(work, size_of(str(folder), vocabulary=0))
+
+            totals["label_operations"] = (
+                forward(generator, "sampling", written + sampled)
+                + forward(generator, "scoring", read if rollouts else 0)
+                + forward(labeler, "scoring", read if self.labels is not None else 0)
             )
-            if rollouts:
-                totals["label_operations"] += self._operations(
-                    context, self.generator, "generator", "scoring", read, length
-                )
-            if self.labels is not None:
-                totals["label_operations"] += self._operations(
-                    context, self.labeler, "large", "scoring", read, length
-                )
         made: list[Row] = [{"metric": metric, "value": total / len(rows)} for metric, total in totals.items()]
         return Rows(rows=made)
-
-    @staticmethod
-    def _operations(
-        context: Context, model: Step[SavedModel], role: Role, kind: Kind, tokens: int, length: int
-    ) -> float:
-        from lightning_modules.sizes import size_of
-
-        work = Work(role=role, kind=kind, tokens=tokens, context=length)
-        return operations(work, size_of(str(context.read(model).folder), vocabulary=0))
 
 
 def tokens_read(samples: Samples, encoded: list[Encoded]) -> int:

@@ -7,7 +7,7 @@ import pandas as pd
 from results.analyses.headline import CORRECTED, Headline, listed, reading_of
 from results.records import plain
 from results.stats.differences import corrected, differences
-from results.stats.intervals import EQUIVALENT, INCONCLUSIVE, MARGIN
+from results.stats.intervals import EQUIVALENT, INCONCLUSIVE, MARGIN, NAN
 from results.stats.summaries import at_n, comparison_n, rows_of, summarize
 from results.tables.rendering import HOLM, Table, arm_cell, heads, number, share_cell, tested, whole, word
 from results.vocabulary import STUDENT_ARMS, arm_words
@@ -36,7 +36,7 @@ def solved_by_cost(summary: pd.DataFrame) -> pd.DataFrame:
     rows = rows[(rows["metric"] == "best_of_n") & rows["arm"].isin(list(STUDENT_ARMS))]
     cost = summary[summary["metric"] == OPERATIONS].set_index(["arm", "data_scale"])["estimate"]
     cells = zip(rows["arm"], rows["data_scale"], strict=True)
-    return rows.assign(operations=[cost.get(cell, float("nan")) * cell[1] for cell in cells])
+    return rows.assign(operations=[cost.get(cell, NAN) * cell[1] for cell in cells])
 
 
 def compared(frame: pd.DataFrame) -> pd.DataFrame:
@@ -91,24 +91,23 @@ def costs_table(frame: pd.DataFrame) -> Table | None:
     for (arm, data_scale), group in groups:
         found = {row.metric: row.estimate for row in rows_of(group)}
         first = next(rows_of(group))
-        operations, baseline = found.get(OPERATIONS), of_baseline.get(data_scale)
-        known = operations is not None and baseline is not None
+        operations, baseline = found.get(OPERATIONS, NAN), of_baseline.get(data_scale, NAN)
         rows.append(
             (
                 arm_cell(arm),
                 whole(data_scale),
                 number(first.labelled_steps / first.labelled_solutions, 1),
                 *(number(found.get(metric), 1) for metric in COSTS),
-                number(None if operations is None else operations / 1e6, 2),
-                number(operations / baseline if known else None, 2),
+                number(operations / 1e6, 2),
+                number(operations / baseline, 2),
             )
         )
     return Table(
         id="label-costs",
         title="What labels cost",
         lead=(
-            "Per labeled solution, means over seeds. What solutions of a problem have in common is read by the "
-            "labeler, and rolled out, once. Operations (millions of floating-point operations) include "
+            "Per labeled solution, means over seeds. What solutions of a problem have in common is read by "
+            "the labeler, and rolled out, once. Operations (millions of floating-point operations) include "
             "sampling the solution; the last column divides them by those of process supervision."
         ),
         heads=heads(
@@ -120,12 +119,12 @@ def costs_table(frame: pd.DataFrame) -> Table | None:
 
 
 def headline(frame: pd.DataFrame) -> Headline:
-    """Say which forms solve more, fewer or as many test problems as process supervision, and what they cost."""
+    """Say which forms solve more or fewer test problems than process supervision, and what they cost."""
     found = compared(frame)
     if found.empty:
         return Headline(
-            sentence="The records do not hold process supervision and another form of supervision at the same "
-            "data scale and seed, so none is compared."
+            sentence="The records do not hold process supervision and another form of supervision at the "
+            "same data scale and seed, so none is compared."
         )
     largest = found[found["data_scale"] == found["data_scale"].max()]
     words = {
@@ -139,8 +138,8 @@ def headline(frame: pd.DataFrame) -> Headline:
         arms = [arm_words(arm) for arm in largest[largest["verdict"] == verdict]["arm"]]
         parts += [f"{result} {listed(arms)}"] if arms else []
     sentence = (
-        f"With best-of-{comparison_n(frame)} and {largest['data_scale'].iloc[0]} labeled per problem, against "
-        f"{arm_words(BASELINE)}: {'; '.join(parts)}."
+        f"With best-of-{comparison_n(frame)} and {largest['data_scale'].iloc[0]} labeled per problem, "
+        f"against {arm_words(BASELINE)}: {'; '.join(parts)}."
     )
     readings = tuple(
         reading_of(f"{arm_words(row.arm)}, {row.data_scale} labeled per problem", row)

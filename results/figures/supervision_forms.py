@@ -11,6 +11,12 @@ from results.figures.style import apart, doubling_axis, legend_above, panel
 from results.stats.summaries import comparison_n
 from results.vocabulary import ARMS, STUDENT_ARMS
 
+AXES = {
+    "data_scale": "solutions labeled per problem",
+    "operations": "operations to sample and label them, per problem",
+}
+"""Column of ``solved_by_cost`` -> label of the x axis."""
+
 
 def plot(frame: pd.DataFrame, ax: Axes, x: str) -> Axes:
     """Draw best-of-N against solutions labeled or operations, with intervals.
@@ -21,7 +27,7 @@ def plot(frame: pd.DataFrame, ax: Axes, x: str) -> Axes:
     rows = solved_by_cost(frame)
     arms = [arm for arm in STUDENT_ARMS if (rows["arm"] == arm).any()]
     by_scale = x == "data_scale"
-    for arm, factor in zip(arms, apart(len(arms), 1.05 if by_scale else 1.0), strict=True):
+    for arm, factor in zip(arms, apart(len(arms), 1.05 if by_scale else 1.02), strict=True):
         line = rows[rows["arm"] == arm].sort_values("data_scale")
         at = line[x].to_numpy(np.float64) * factor
         with_intervals(ax, at, line, ARMS[arm], label=ARMS[arm].words, linewidth=1.2)
@@ -29,14 +35,8 @@ def plot(frame: pd.DataFrame, ax: Axes, x: str) -> Axes:
         doubling_axis(ax, [int(value) for value in rows["data_scale"]])
     else:
         ax.set_xscale("log")
-    panel(ax, "by labels" if by_scale else "by cost", _AXES[x])
+    panel(ax, "by labels" if by_scale else "by cost", AXES[x])
     return ax
-
-
-_AXES = {
-    "data_scale": "solutions labeled per problem",
-    "operations": "operations to sample and label them, per problem",
-}
 
 
 def draw(frame: pd.DataFrame, canvas: Canvas) -> None:
