@@ -57,7 +57,7 @@ FIGURE = Figure(
     draw=draw,
     size=(9.2, 5.0),
     width="wide",
-    needs=lambda summary: len(solved_by_cost(summary)) > 0,
+    needs=lambda summary: solved_by_cost(summary)["arm"].nunique() > 1,
     caption=(
         "Share of test problems solved by best-of-N, one line for each form of supervision, with 95% "
         "intervals: against the number of solutions labeled per problem, and against the floating-point "
