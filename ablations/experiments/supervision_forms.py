@@ -33,8 +33,10 @@ ARMS = (
     *("monte_carlo_hard", "monte_carlo_soft", "consensus", "prm_outcome", "final_answer"),
 )
 """Default arms, of which a pool has only some."""
-MOST_SEEDS = 4
-"""Maximum number of seeds at scale small, where every form is tried at two data scales."""
+MOST_SEEDS = {"quick": 2, "small": 4}
+"""Scale -> maximum number of seeds, because there are many arms."""
+RATES = (3e-3, 6e-3)
+"""Learning rates at scale small in a world: of those of `supervision`, the ones that do well in most arms."""
 SEED = 6
 """Seed of the rollouts; samples have others."""
 PREFIXES = 2.6
@@ -60,16 +62,17 @@ class SupervisionFormsSettings(StudentRunSettings):
 
 def settings(scale: str, source: Source) -> SupervisionFormsSettings:
     """Returns the defaults of a scale; with a pool, the arms that it allows."""
-    usual, small = shared(scale, source), scale == "small"
-    on_pool = isinstance(source, PoolSettings)
+    usual, on_pool = shared(scale, source), isinstance(source, PoolSettings)
+    small = scale == "small" and not on_pool
     return at_scale(
         SupervisionFormsSettings,
         scale,
         source,
         arms=tuple(arm for arm in ARMS if not (on_pool and TARGETS[arm].not_in_a_pool)),
-        data_scales=(8, 64) if small and not on_pool else usual.data_scales[-2:],
-        seeds=min(usual.seeds, MOST_SEEDS) if small else usual.seeds,
-        **({} if scale != "smoke" else {"rollouts": 2}),
+        data_scales=(8, 64) if small else usual.data_scales[-2:],
+        seeds=min(usual.seeds, MOST_SEEDS.get(scale, usual.seeds)),
+        students=replace(usual.students, learning_rates=RATES) if small else usual.students,
+        rollouts=2 if scale == "smoke" else 8,
     )
 
 

@@ -7,6 +7,7 @@ from defaults import settings_of
 from sums_pool import arguments, write_sums
 
 from ablations.commands import cli
+from ablations.experiments import supervision
 from ablations.experiments.supervision_forms import ARMS, plan
 from ablations.steps.rollouts import RollOut
 from ablations.steps.train_student import MeasureLabelNoise, TrainStudent
@@ -36,20 +37,12 @@ def test_arms_differ_only_in_labels_and_their_loss():
 
 
 def test_trainings_of_other_experiments_are_the_same():
-    """So that a store that holds `supervision` has a third of the trainings already."""
+    """So that a store that holds `supervision` has the trainings of three arms."""
     ours, theirs = (
-        {task.key for task in plan_of(name) if isinstance(task, TrainStudent) and task.data_scale in (8, 64)}
-        for name in ("supervision_forms", "supervision")
+        {task.key for task in plan(settings_of(name, "quick")).tasks if isinstance(task, TrainStudent)}
+        for name, plan in (("supervision_forms", plan), ("supervision", supervision.plan))
     )
-    seeds = settings_of("supervision_forms", "small").seeds
-    rates = len(settings_of("supervision_forms", "small").students.learning_rates)
-    assert len(ours & theirs) == 3 * 2 * (seeds + rates)
-
-
-def plan_of(experiment):
-    from ablations.experiments import EXPERIMENTS
-
-    return EXPERIMENTS[experiment].plan(settings_of(experiment, "small")).tasks
+    assert len(ours & theirs) == 3 * 2 * settings_of("supervision_forms", "quick").seeds
 
 
 def test_it_ends_with_tables_costs_and_figure(run_on_smoke):
