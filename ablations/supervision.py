@@ -193,7 +193,7 @@ class RolloutArm:
     """(scores whose P(right) is the share of right rollouts, whether targets are soft) -> targets."""
     soft: bool = False
     """Whether targets are shares of right rollouts."""
-    not_in_a_pool: ClassVar[str] = "it has no generator to roll out"
+    not_in_a_pool: ClassVar[None] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,7 +202,7 @@ class ConsensusArm:
 
     targets: Callable[[StepScores, StepScores, float], Supervision]
     """(scores as in `RolloutArm`, labels, threshold) -> targets."""
-    not_in_a_pool: ClassVar[str] = RolloutArm.not_in_a_pool
+    not_in_a_pool: ClassVar[None] = None
 
 
 @dataclass(frozen=True, kw_only=True)

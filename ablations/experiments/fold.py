@@ -4,7 +4,6 @@ from dataclasses import dataclass, fields, replace
 
 from ablations.data.artifacts import Ratings, Samples
 from ablations.data.models import TrainedModel
-from ablations.data.rollouts import Rollouts
 from ablations.data.states import States
 from ablations.data.step_scores import StepScores
 from ablations.engine.costs.work import Lengths, Role, Texts, Work, scoring
@@ -72,7 +71,7 @@ class TrainingFold:
     """Whether the labeler scores steps, rather than only whole solutions."""
     train_ratings: Step[Ratings] | None = None
     """The oracle's ratings of the training samples; None: there is no oracle."""
-    train_rollouts: Step[Rollouts] | None = None
+    train_rollouts: Step[StepScores] | None = None
     """The generator's rollouts from the steps of the training samples; None: there are none."""
     train_states: AllStates = ()
     """States of the training samples, if the students have a frozen trunk."""

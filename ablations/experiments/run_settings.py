@@ -57,7 +57,7 @@ def check_arms(arms: Sequence[str], source: Source, *, rollouts: bool = False) -
     Args:
         arms: forms of supervision.
         source: the run's source, which may lack what an arm needs.
-        rollouts: whether the experiment rolls out the generator.
+        rollouts: whether the experiment has rollouts of the generator.
     """
     each_once("arms", arms, [arm for arm in TARGETS if rollouts or not rolls_out(arm)])
     for arm in arms if isinstance(source, PoolSettings) else ():

@@ -23,16 +23,18 @@ from ablations.experiments.scales import at_scale, shared
 from ablations.experiments.source_settings import PoolSettings, Source
 from ablations.experiments.sources import folds_of
 from ablations.experiments.trainings import Trainings, evaluate_cell, evaluate_references, gather_records
+from ablations.formats.pool import read_pool
 from ablations.steps.measure_cost import MeasureCost
+from ablations.steps.read_pool import ReadPool, TakeFold, TakeFoldLabels
 from ablations.steps.rollouts import RollOut
 from ablations.steps.sampling import SampleSolutions
-from ablations.supervision import TARGETS
+from ablations.supervision import rolls_out
 
 ARMS = (
     *("process", "process_soft", "process_full", "process_ranking"),
     *("monte_carlo_hard", "monte_carlo_soft", "consensus", "prm_outcome", "final_answer"),
 )
-"""Default arms, of which a pool has only some."""
+"""Default arms; a pool has those with rollouts only on request."""
 MOST_SEEDS = {"quick": 2, "small": 4}
 """Scale -> maximum number of seeds, because there are many arms."""
 RATES = (3e-3, 6e-3)
@@ -52,23 +54,28 @@ class SupervisionFormsSettings(StudentRunSettings):
     data_scales: tuple[int, ...]
     """Solutions labeled per problem."""
     rollouts: Count = 8
-    """Rollouts of the generator from each step, for the Monte Carlo arms."""
+    """Rollouts of an embedded world's generator from each step."""
+    rollout_scores: str | None = None
+    """Name of the step scores in a pool that come from rollouts (`ablations rollout`); null: none do."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_arms(self.arms, self.source, rollouts=True)
+        on_pool = isinstance(self.source, PoolSettings)
+        if self.rollout_scores is not None and not on_pool:
+            raise ValueError(f"rollout_scores: found {self.rollout_scores}; allowed without a pool: null")
+        check_arms(self.arms, self.source, rollouts=not on_pool or self.rollout_scores is not None)
         check_data_scales(self.data_scales, self.source)
 
 
 def settings(scale: str, source: Source) -> SupervisionFormsSettings:
-    """Returns the defaults of a scale; with a pool, the arms that it allows."""
+    """Returns the defaults of a scale; with a pool, the arms that need no rollouts."""
     usual, on_pool = shared(scale, source), isinstance(source, PoolSettings)
     small = scale == "small" and not on_pool
     return at_scale(
         SupervisionFormsSettings,
         scale,
         source,
-        arms=tuple(arm for arm in ARMS if not (on_pool and TARGETS[arm].not_in_a_pool)),
+        arms=tuple(arm for arm in ARMS if not (on_pool and rolls_out(arm))),
         data_scales=(8, 64) if small else usual.data_scales[-2:],
         seeds=min(usual.seeds, MOST_SEEDS.get(scale, usual.seeds)),
         students=replace(usual.students, learning_rates=RATES) if small else usual.students,
@@ -78,6 +85,8 @@ def settings(scale: str, source: Source) -> SupervisionFormsSettings:
 
 def plan(settings: SupervisionFormsSettings) -> Plan:
     """Soft, full-length, Monte Carlo and consensus labels against process supervision, with their costs."""
+    if isinstance(settings.source, PoolSettings) and settings.rollout_scores is not None:
+        read_pool(settings.source.path, settings.rollout_scores)  # so that a missing name is reported at once
     folds = [roll_out(fold, settings) for fold in folds_of(settings)]
     cells = []
     for arm in settings.arms:
@@ -96,10 +105,21 @@ def plan(settings: SupervisionFormsSettings) -> Plan:
 
 
 def roll_out(fold: Fold, settings: SupervisionFormsSettings) -> Fold:
-    """Returns the fold of an embedded world with rollouts of its generator; that of a pool as it is."""
-    train = fold.train
-    if not isinstance(train, SampleSolutions):
-        return fold
+    """Returns the fold with rollouts: of an embedded world's generator, or those that a pool holds."""
+    train, name = fold.train, settings.rollout_scores
+    if isinstance(train, TakeFold):
+        assert isinstance(train.pool, ReadPool)
+        if name is None:
+            return fold
+        scores = TakeFoldLabels(
+            pool=replace(train.pool, labeler=name),
+            fold=train.fold,
+            folds=train.folds,
+            part=train.part,
+            label=f"rollouts{fold.name}",
+        )
+        return replace(fold, train_rollouts=scores)
+    assert isinstance(train, SampleSolutions)
     texts = texts_of(train)
     left = (texts.lengths.tokens - texts.lengths.prompt) / 2
     tokens = round(texts.solutions * PREFIXES * settings.rollouts * left)

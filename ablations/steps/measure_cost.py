@@ -10,7 +10,7 @@ import numpy as np
 
 from ablations.data.artifacts import IntArray, Samples
 from ablations.data.models import TrainedModel
-from ablations.data.rollouts import Prefixes
+from ablations.data.rollouts import Prefixes, Rollouts
 from ablations.engine.costs.costs import operations
 from ablations.engine.costs.work import Kind, Work
 from ablations.engine.step import Context, Step
@@ -49,20 +49,17 @@ class MeasureCost(LabeledRows, Step[Rows], name="label_cost", runs_model=True):
         tokenizer = load_tokenizer(context.read(self.base).folder)
         encoded = encode_all(tokenizer, chosen.prompts(), chosen.steps())
         read = tokens_read(chosen, encoded)
-        rollouts, sampled = 0, 0
-        if self.rollouts is not None:
-            rollouts, sampled = context.read(self.rollouts).cost(rows)
-        answered = self.rollouts is not None or isinstance(TARGETS[self.arm], AnswerArm)
-        totals: dict[str, float] = {
-            "answer_checks": answered * len(rows) + rollouts,
-            "labeler_tokens": 0 if self.labels is None else read,
-            "rollouts": rollouts,
-            "rollout_tokens": sampled,
-        }
+        totals: dict[str, float] = {"labeler_tokens": 0 if self.labels is None else read}
+        scores = None if self.rollouts is None else context.read(self.rollouts)
+        rollouts, sampled = scores.cost(rows) if isinstance(scores, Rollouts) else (0, 0)
+        if scores is None or isinstance(scores, Rollouts):  # a pool does not say what its rollouts cost
+            answered = scores is not None or isinstance(TARGETS[self.arm], AnswerArm)
+            totals["answer_checks"] = answered * len(rows) + rollouts
+            totals |= {"rollouts": rollouts, "rollout_tokens": sampled}
         if self.generator is not None and self.labeler is not None:
             length = round(np.mean([len(one) for one in encoded]))
             written = sum(len(one) - one.solution_start + 1 for one in encoded)
-            generator, labeler = (context.read(model).folder for model in (self.generator, self.labeler))
+            generator, labeler = context.read(self.generator).folder, context.read(self.labeler).folder
 
             def forward(folder: Path, kind: Kind, tokens: int) -> float:
                 work = Work(role="generator", kind=kind, tokens=tokens, context=length)  # the role is unused

@@ -11,7 +11,6 @@ import numpy as np
 
 from ablations.data.artifacts import ChosenRows, IntArray, Ratings, Samples
 from ablations.data.models import RateChoice, TrainedModel, TrainedStudent, TrainingFacts, TriedRate
-from ablations.data.rollouts import Rollouts
 from ablations.data.states import States
 from ablations.data.step_scores import StepScores
 from ablations.engine.step import Context, Step
@@ -58,8 +57,8 @@ class LabeledRows:
     """The labeler's scores of the samples."""
     ratings: Step[Ratings] | None = None
     """The oracle's ratings of the samples."""
-    rollouts: Step[Rollouts] | None = None
-    """The generator's rollouts from the steps of the samples."""
+    rollouts: Step[StepScores] | None = None
+    """Scores of the samples by rollouts of the generator; see `Rollouts`."""
     acquired: Step[ChosenRows] | None = None
     """The labeled rows; None: they are drawn uniformly."""
 

@@ -81,12 +81,28 @@ def test_a_pool_has_the_arms_that_need_no_rollouts(tmp_path, capsys):
     assert (frame["metric"] == "labeler_tokens").any() and not (frame["metric"] == OPERATIONS).any()
     assert (tmp_path / "out" / "figures" / "supervision_forms.png").is_file()
 
+    # with rollouts in the pool: here it is the other labeler's scores that are taken for them
+    argv = arguments("run", pool, "sharp", tmp_path, "supervision_forms", vocabulary=300, max_length=128)
+    more = ("arms=[process,monte_carlo_soft,consensus]", "rollout_scores=blunt")
+    argv[argv.index(f"--out={tmp_path / 'out'}")] = f"--out={tmp_path / 'with'}"
+    assert cli.main([*argv, *(f"--settings.{flag}" for flag in more)]) == 0
+    frame = read_records(tmp_path / "with" / "records.parquet")
+    check_same_solutions(frame)
+    assert {"process", "monte_carlo_soft", "consensus"} < set(frame["arm"])
+    known = frame[frame["metric"].isin(COSTS)].groupby("arm")["metric"].nunique().to_dict()
+    assert known == {
+        "process": 4,
+        "monte_carlo_soft": 1,
+        "consensus": 1,
+    }  # what a pool's rollouts cost is not
+
 
 @pytest.mark.parametrize(
     ("experiment", "flag", "message"),
     [
         ("supervision_forms", "arms=[]", "arms: found []; allowed: one or more of process, "),
         ("supervision_forms", "rollouts=0", "rollouts: found 0; allowed: "),
+        ("supervision_forms", "rollout_scores=mc", "rollout_scores: found mc; allowed without a pool: null"),
         ("supervision", "arms=[consensus]", "arms: found ['consensus']; allowed: one or more of process, "),
     ],
 )
@@ -97,10 +113,19 @@ def test_malformed_settings(tmp_path, capsys, experiment, flag, message):
     assert said.startswith(f"ablations: {message}") and said.count("\n") == 1
 
 
-def test_a_pool_cannot_be_rolled_out(tmp_path: Path, capsys):
+@pytest.mark.parametrize(
+    ("flag", "message"),
+    [
+        (
+            "arms=[process,consensus]",
+            "arms: found ['process', 'consensus']; allowed: one or more of process, ",
+        ),
+        ("rollout_scores=none_such", 'labeler: found "none_such"; allowed: '),
+    ],
+)
+def test_a_pool_needs_rollouts(tmp_path: Path, capsys, flag, message):
     pool = write_sums(tmp_path / "sums.jsonl.gz")
     argv = arguments("plan", pool, "sharp", tmp_path, "supervision_forms")
-    assert cli.main([*argv, "--settings.arms=[process,monte_carlo_hard]"]) == 2
-    assert (
-        "monte_carlo_hard; allowed with a pool: the others, because it has no gen" in capsys.readouterr().err
-    )
+    assert cli.main([*argv, f"--settings.{flag}"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("ablations: ") and message in said and said.count("\n") == 1
