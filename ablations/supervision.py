@@ -16,8 +16,11 @@ from ablations.data.solutions import Solutions
 from ablations.data.step_scores import StepScores
 from ablations.data.thresholds import exceeds
 from lightning_modules.encoding import IGNORE
+from lightning_modules.step_loss import StepLoss
 
 PAPER_THRESHOLD = 0.20
+NONE_RIGHT = 1 - 1e-6
+"""P(wrong) that only a step without any right rollout exceeds; of fewer than a million rollouts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +75,44 @@ def process(labels: StepScores, threshold: float, soft: bool = False) -> Supervi
     wrong = _wrong(labels, threshold)
     target = _wrong_or_right(labels.prob.values[:, 0]) if soft else ~wrong
     return _judged_steps(wrong, target, labels.prob, num_classes=2)
+
+
+def process_full(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
+    """Makes process supervision with the labels of all steps, also after the first incorrect one."""
+    wrong = _wrong(labels, threshold)
+    target = _wrong_or_right(labels.prob.values[:, 0]) if soft else (~wrong).astype(np.int8)
+    return Supervision(step_target=Ragged(values=target, offsets=labels.prob.offsets))
+
+
+def monte_carlo(rollouts: StepScores, soft: bool) -> Supervision:
+    """Makes process supervision from rollouts, up to and including the first step without a right one.
+
+    A step is right if any rollout of the generator from it is (Math-Shepherd, arXiv 2312.08935). If `soft`,
+    its target is the share of right rollouts.
+
+    Args:
+        rollouts: scores whose P(right) is that share.
+        soft: whether targets are shares.
+    """
+    return process(rollouts, NONE_RIGHT, soft)
+
+
+def consensus(rollouts: StepScores, labels: StepScores, threshold: float) -> Supervision:
+    """Makes process supervision where the labeler and rollouts agree (after arXiv 2501.07301, Section 3).
+
+    A step about which they disagree has no target; targets end with the first step that both find incorrect.
+
+    Raises:
+        ValueError: the two are of different steps.
+    """
+    if not np.array_equal(rollouts.prob.offsets, labels.prob.offsets):
+        raise ValueError(
+            f"rollouts: found {len(rollouts.prob.values)} steps; allowed: the labeler's "
+            f"{len(labels.prob.values)}"
+        )
+    by_rollouts, by_labeler = _wrong(rollouts, NONE_RIGHT), _wrong(labels, threshold)
+    target = np.where(by_rollouts == by_labeler, ~by_labeler, IGNORE)
+    return _judged_steps(by_rollouts & by_labeler, target, labels.prob, num_classes=2)
 
 
 def process_neutral(labels: StepScores, threshold: float, soft: bool = False) -> Supervision:
@@ -142,11 +183,35 @@ class LabelerArm:
     """Whether neutral is a separate class, so that it needs labels of three classes."""
     of_steps: bool = True
     """Whether it needs labels of steps; otherwise labels of whole solutions suffice."""
+    soft: bool = False
+    """Whether targets are always the labeler's probabilities, whatever the settings say."""
+    step_loss: StepLoss = "cross_entropy"
+    """Loss for the steps; a ranking takes the labeler's decisions, whatever the settings say."""
 
     @property
     def not_in_a_pool(self) -> str | None:
         """Why it is unavailable with a pool; None: it is available."""
         return "its labelers know no neutral" if self.keeps_neutral else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RolloutArm:
+    """A form of supervision from rollouts: solutions that the generator continues after each step."""
+
+    targets: Callable[[StepScores, bool], Supervision]
+    """(scores whose P(right) is the share of right rollouts, whether targets are soft) -> targets."""
+    soft: bool = False
+    """Whether targets are shares of right rollouts."""
+    not_in_a_pool: ClassVar[None] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsensusArm:
+    """A form of supervision from rollouts and the labeler together."""
+
+    targets: Callable[[StepScores, StepScores, float], Supervision]
+    """(scores as in `RolloutArm`, labels, threshold) -> targets."""
+    not_in_a_pool: ClassVar[None] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,13 +232,24 @@ class OracleArm:
     not_in_a_pool: ClassVar[str] = "it has no oracle"
 
 
-TARGETS: dict[str, LabelerArm | AnswerArm | OracleArm] = {
+TARGETS: dict[str, LabelerArm | AnswerArm | OracleArm | RolloutArm | ConsensusArm] = {
     "process": LabelerArm(targets=process),
     "prm_outcome": LabelerArm(targets=prm_outcome, of_steps=False),
     "final_answer": AnswerArm(targets=final_answer),
     "process_neutral": LabelerArm(targets=process_neutral, keeps_neutral=True),
     "oracle_outcome": OracleArm(targets=oracle_outcome),
+    "process_soft": LabelerArm(targets=process, soft=True),
+    "process_full": LabelerArm(targets=process_full),
+    "process_ranking": LabelerArm(targets=process, step_loss="ranking"),
+    "monte_carlo_hard": RolloutArm(targets=monte_carlo),
+    "monte_carlo_soft": RolloutArm(targets=monte_carlo, soft=True),
+    "consensus": ConsensusArm(targets=consensus),
 }
+
+
+def rolls_out(arm: str) -> bool:
+    """Returns whether an arm needs rollouts."""
+    return isinstance(TARGETS[arm], RolloutArm | ConsensusArm)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,8 @@ from lightning_modules.encoding import IGNORE, Encoded, Example, encode_all, fin
 from lightning_modules.outcome_loss import OutcomeLoss, token_weights
 from lightning_modules.packing import RowCost
 from lightning_modules.prefix_trees import Layout, layouts, target_weights
+from lightning_modules.step_loss import StepLoss
+from lightning_modules.step_ranks import StepRanks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,8 @@ class RewardBatch:
     """Number of targets in the whole update, over all processes and accumulated batches."""
     pools: tuple[LogitMeans, ...] = ()
     """For each block, the means of logits that have the targets; empty: the tokens have them."""
+    ranks: tuple[StepRanks, ...] = ()
+    """For each block, the steps that are ranked; empty: each target counts on its own."""
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> RewardBatch:
         """Returns the batch with its tensors on a device."""
@@ -69,6 +73,7 @@ class RewardBatch:
             layouts=tuple(layout.to(device, non_blocking) for layout in self.layouts),
             weights=tuple(weight.to(device, non_blocking=non_blocking) for weight in self.weights),
             pools=tuple(pool.to(device, non_blocking) for pool in self.pools),
+            ranks=tuple(ranked.to(device, non_blocking) for ranked in self.ranks),
         )
 
 
@@ -88,6 +93,8 @@ class RewardDataset:
     """Cost of rows for the model that is trained; see `packing.cost_of`."""
     outcome_loss: OutcomeLoss = "every_token"
     """Loss for targets that all tokens of a solution share; see `outcome_loss`."""
+    step_loss: StepLoss = "cross_entropy"
+    """Loss for targets of steps."""
     drawn: Sequence[np.ndarray] | None = None
     """Groups of solutions that are drawn together and counted as one, such as alternatives of a step, so that
     they share their prefix. None: each alone."""
@@ -108,6 +115,11 @@ class RewardDataset:
                 raise ValueError(
                     f"targets: found {target.dtype} {list(target.shape)} for solution {index}; allowed: "
                     f"whole numbers, a class per token, or floats, {self.num_classes} probabilities per token"
+                )
+            if self.step_loss == "ranking" and (target.ndim > 1 or self.num_classes != 2):
+                raise ValueError(
+                    f"step_loss: found ranking with targets {list(target.shape)} of {self.num_classes} "
+                    f"classes for solution {index}; allowed: a class per token, of two"
                 )
             wrong = find_wrong_targets(target, self.num_classes)
             if len(wrong):
@@ -180,7 +192,14 @@ class RewardDataset:
         pools: tuple[LogitMeans, ...] = ()
         if self.outcome_loss == "mean_logit":
             pools = tuple(_pool(block, targets, self.num_classes) for block in blocks)
-        return RewardBatch(layouts=tuple(blocks), weights=weights, target_count=target_count, pools=pools)
+        ranked = self.step_loss == "ranking"
+        return RewardBatch(
+            layouts=tuple(blocks),
+            weights=weights,
+            target_count=target_count,
+            pools=pools,
+            ranks=tuple(StepRanks.of(block, targets) for block in blocks) if ranked else (),
+        )
 
     def _weighted(self, target: np.ndarray) -> np.ndarray:
         """Returns class probabilities at each token times the token's weight, float32 [T, C]."""

@@ -26,7 +26,7 @@ CLASSES = {2: ("negative", "positive"), 3: ("negative", "neutral", "positive")}
 
 
 class RewardModel(lightning.LightningModule):
-    """Class logits trained by cross-entropy at tokens with a target, averaged over an update's targets."""
+    """Class logits trained at tokens with a target, by default by cross-entropy; a mean over the targets."""
 
     def __init__(
         self,
@@ -92,14 +92,17 @@ class RewardModel(lightning.LightningModule):
         return self.backbone(**layout.inputs(self.backbone.dtype), use_cache=False).logits
 
     def loss_sum(self, batch: RewardBatch, stage: str = "train") -> torch.Tensor:
-        """Sums the cross-entropies of this process's share of the batch."""
+        """Sums the losses of this process's share of the batch."""
         loss = torch.zeros((), device=self.device)
         sums = torch.zeros(3, device=self.device)
         for block, (layout, weight) in enumerate(zip(batch.layouts, batch.weights, strict=True)):
             logits = self(layout).float()
             if batch.pools:
                 logits, weight = batch.pools[block].logits(logits), batch.pools[block].target
-            loss = loss - (weight * logits.log_softmax(-1)).sum()
+            if batch.ranks:
+                loss = loss + batch.ranks[block].loss(logits)
+            else:
+                loss = loss - (weight * logits.log_softmax(-1)).sum()
             with torch.no_grad():
                 hits = weight.gather(-1, logits.argmax(-1, keepdim=True)).sum()
                 sums += torch.stack([torch.zeros_like(hits), hits, weight.sum()])

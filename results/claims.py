@@ -208,6 +208,46 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
         _scores_equally("product, neutral negative", "the labeler's product with neutral as negative"),
         _scores_equally("minimum, neutral negative", "the labeler's minimum with neutral as negative"),
     ),
+    "supervision_forms": (
+        Claim(
+            text=f"soft labels do as well as hard ones at every data scale, to within {_MARGIN}",
+            differences=partial(between_arms, "process_soft", "process"),
+            within=EQUAL,
+        ),
+        Claim(
+            text=f"labels after the first error gain less than {_MARGIN} at every data scale",
+            differences=partial(between_arms, "process_full", "process"),
+            within=NO_GAIN,
+        ),
+        Claim(
+            text="a ranking loss over steps beats cross-entropy at the largest data scale",
+            differences=partial(between_arms, "process_ranking", "process", scales=1),
+        ),
+        Claim(
+            text="the labeler's step labels beat hard Monte Carlo labels at every data scale",
+            differences=partial(between_arms, "process", "monte_carlo_hard"),
+        ),
+        Claim(
+            text="the labeler's step labels beat soft Monte Carlo labels at every data scale",
+            differences=partial(between_arms, "process", "monte_carlo_soft"),
+        ),
+        Claim(
+            text="hard Monte Carlo labels beat final-answer outcome at every data scale",
+            differences=partial(between_arms, "monte_carlo_hard", "final_answer"),
+        ),
+        Claim(
+            text="consensus of labeler and Monte Carlo is not worse than hard Monte Carlo by a point or "
+            "more at any data scale",
+            differences=partial(between_arms, "consensus", "monte_carlo_hard"),
+            within=NO_FALL,
+        ),
+        Claim(
+            text=f"consensus of labeler and Monte Carlo gains less than {_MARGIN} over the labeler's step "
+            "labels at every data scale",
+            differences=partial(between_arms, "consensus", "process"),
+            within=NO_GAIN,
+        ),
+    ),
     "large_scale": (
         Claim(
             text="the large PRM beats the large ORM",

@@ -96,8 +96,8 @@ def _row_fault(row: Mapping[str, Any]) -> str | None:
             return f"{name}: found {row[name]}, allowed {allowed} for metric {metric_name!r}"
     if metric.has_bins and not (0.0 <= row["x"] <= 1.0 and row["count"] >= 1):
         return f"x, count: found {row['x']}, {row['count']}, allowed 0 to 1 and 1 or more"
-    if not (math.isfinite(value) and metric.least - 1e-9 <= value <= 1 + 1e-9):
-        allowed = f"{metric.least:g} to 1"
+    if not (math.isfinite(value) and metric.least - 1e-9 <= value <= metric.most + 1e-9):
+        allowed = f"{metric.least:g} to {metric.most:g}"
         return f"value: found {value}, allowed {allowed} (leave out a row whose metric is undefined)"
     if row["level"] is not None and (row["variant"] is None or not math.isfinite(row["level"])):
         return f"level: found {row['level']}, allowed a finite number, with a variant"

@@ -1,6 +1,7 @@
 """The table of records: its columns and the meaning of its metrics."""
 
 from dataclasses import dataclass
+from math import inf
 
 import pyarrow as pa
 
@@ -19,7 +20,9 @@ class Metric:
     has_bins: bool = False
     """Whether ``x`` and ``count`` are given."""
     least: float = 0.0
-    """Smallest possible value: 0 for a share, -1 for a correlation; the largest is 1."""
+    """Smallest possible value: 0 for a share, -1 for a correlation."""
+    most: float = 1.0
+    """Largest possible value; infinite for a cost."""
 
 
 _STUDENTS = tuple(STUDENT_ARMS)
@@ -31,6 +34,13 @@ SHORTCUTS: dict[str, str] = {
 }
 """Shortcut -> what a probe of it knows; see ``ablations.evaluation.shortcuts``."""
 _SCORERS = (*_STUDENTS, "labeler", "large_prm", "large_orm")
+
+
+def _cost(counted: str) -> Metric:
+    """Return a metric of what the labels of a training cost; with a pool, that of the first fold."""
+    return Metric(meaning=f"{counted}, per labeled solution", arms=_STUDENTS, most=inf)
+
+
 METRICS: dict[str, Metric] = {
     "best_of_n": Metric(
         meaning="expected share of problems solved by the best-scored of n solutions",
@@ -188,6 +198,13 @@ METRICS: dict[str, Metric] = {
         "in which the right one scores higher; a tie counts one half",
         arms=_SCORERS,
     ),
+    "answer_checks": _cost("final answers compared with the right one, also those of rollouts"),
+    "labeler_tokens": _cost("tokens that the labeler reads; what solutions have in common counts once"),
+    "rollouts": _cost("rollouts of the generator; what solutions have in common is rolled out once"),
+    "rollout_tokens": _cost("tokens sampled in rollouts"),
+    "label_operations": _cost(
+        "floating-point operations to sample a solution and to label it, by the generator and the labeler"
+    ),
     "rank_correlation": Metric(
         meaning="Spearman correlation within a problem of a selector's scores of the pool with those of the "
         "selector before it",
@@ -299,7 +316,7 @@ COLUMNS: dict[str, Column] = {
     ),
     "value": Column(
         type=pa.float64(),
-        unit="share, 0 to 1; correlation, -1 to 1",
+        unit="share, 0 to 1; correlation, -1 to 1; cost, 0 or more",
         meaning="the metric; never NaN: what is undefined has no row",
     ),
     "problem_values": Column(

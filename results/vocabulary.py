@@ -99,6 +99,54 @@ ARMS: dict[str, Arm] = {
         learned_from="It learned from one label for each solution: right if and only if the embedded "
         "world's oracle finds no wrong step.",
     ),
+    "process_soft": Arm(
+        words="process, soft labels",
+        color="#5B4FB5",
+        marker="H",
+        scoring="product",
+        learned_from="It learned from the labeler's probability for each step, up to and including the first "
+        "step that the labeler (a large process reward model) finds incorrect.",
+    ),
+    "process_full": Arm(
+        words="process, all steps",
+        color="#1B7F8C",
+        marker=">",
+        scoring="product",
+        learned_from="It learned from a label for each step of a solution, also after the first error, given "
+        "by the labeler (a large process reward model).",
+    ),
+    "process_ranking": Arm(
+        words="process, ranking loss",
+        color="#8C8C00",
+        marker="d",
+        scoring="product",
+        learned_from="It learned to rank the steps of a solution, by a label for each step given by the "
+        "labeler (a large process reward model) up to and including the first step that it finds incorrect.",
+    ),
+    "monte_carlo_hard": Arm(
+        words="Monte Carlo, hard",
+        color="#C1272D",
+        marker="<",
+        scoring="product",
+        learned_from="It learned from a label for each step: right if the generator, continuing from it "
+        "several times, reaches the right answer at least once.",
+    ),
+    "monte_carlo_soft": Arm(
+        words="Monte Carlo, soft",
+        color="#E69F00",
+        marker="*",
+        scoring="product",
+        learned_from="It learned from the share of the generator's continuations of each step that reach the "
+        "right answer.",
+    ),
+    "consensus": Arm(
+        words="consensus of labeler and Monte Carlo",
+        color="#6B4226",
+        marker="8",
+        scoring="product",
+        learned_from="It learned from labels of those steps about which the labeler (a large process reward "
+        "model) and the generator's continuations agree.",
+    ),
     "labeler": Arm(
         words="labeler (large PRM)",
         color="#A8508A",

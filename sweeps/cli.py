@@ -121,7 +121,7 @@ def _sweep(
     from ablations.data.checks import allowed, each_once
     from ablations.engine.experiment import SCALES
     from ablations.experiments.hyperparameters import HYPERPARAMETERS
-    from ablations.supervision import TARGETS
+    from ablations.supervision import TARGETS, rolls_out
     from ablations.world.worlds import WORLDS
     from sweeps.spaces import SPACES
     from sweeps.study import sqlite_url
@@ -131,7 +131,7 @@ def _sweep(
     allowed("scale", scale, SCALES)
     if world is not None:
         allowed("world", world, tuple(WORLDS))
-    each_once("arms", arms, TARGETS)
+    each_once("arms", arms, [arm for arm in TARGETS if not rolls_out(arm)])
     folder = out or Path("runs") / "sweeps" / "-".join(filter(None, [space, scale, world]))
     chosen = Sweep(
         space=space,

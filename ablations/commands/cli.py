@@ -27,6 +27,7 @@ COMMANDS = {
     "grade": "Grade the final answers of solutions by mathematical equivalence.",
     "sample": "Sample solutions of problems from any checkpoint. The same command resumes it.",
     "label": "Label the steps of solutions with any public PRM or judge. The same command resumes it.",
+    "rollout": "Label the steps of solutions by rollouts of a generator. The same command resumes it.",
     "finetune": "Finetune a checkpoint the paper's way: MathMix, the generator, or the large PRM.",
     "evaluate": "Evaluate any reward model, by its checkpoint or by scores computed elsewhere.",
     "compare": "Compare reward models by their scores of the same solutions, or runs by their records.",
@@ -80,7 +81,7 @@ def _dispatch(argv: list[str]) -> None:
     from ablations.engine.processes import one_thread
 
     command = argv[0] if argv else None
-    if command in ("run", "plan", "annotate", "sample"):
+    if command in ("run", "plan", "annotate", "sample", "rollout"):
         with one_thread():  # before anything that computes is imported
             _call(str(command), argv[1:])
     elif command in COMMANDS:

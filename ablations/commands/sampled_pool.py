@@ -59,7 +59,7 @@ def answers_of(parts: Sequence[Path], problems: Sequence[Problem]) -> list[Answe
             extract_answer(one["text"]) if one["finished"] else None,
             problems[p].answer,
         )
-        for _, completions in _drawn(parts)
+        for _, completions in read_drawn(parts)
         for p, one in completions
     ]
 
@@ -89,7 +89,7 @@ def write_pool(
     graded = chain.from_iterable(zip(part.answers, part.right, strict=True) for part in verdicts)
 
     def rows() -> Iterator[dict[str, Any]]:
-        for drawn, completions in _drawn(parts):
+        for drawn, completions in read_drawn(parts):
             account.tokens.append(sum(drawn.table["tokens"].to_pylist()))
             solutions: dict[int, list[dict[str, Any]]] = {}
             for (p, one), (answer, right) in zip(completions, graded, strict=False):
@@ -113,8 +113,8 @@ def write_pool(
     return account
 
 
-def _drawn(parts: Sequence[Path]) -> Iterator[tuple[Completions, list[tuple[int, dict[str, Any]]]]]:
-    """Yields the completions of each part, as read and row by row with the index of the problem."""
+def read_drawn(parts: Sequence[Path]) -> Iterator[tuple[Completions, list[tuple[int, dict[str, Any]]]]]:
+    """Yields the completions of each part, as read and row by row with the index of the prompt."""
     first = 0
     for part in parts:
         drawn = Completions.read(part)

@@ -13,6 +13,7 @@ from ablations.experiments.orm_superset import ORM_SUPERSET
 from ablations.experiments.over_optimization import OVER_OPTIMIZATION
 from ablations.experiments.scoring import SCORING
 from ablations.experiments.supervision import SUPERVISION
+from ablations.experiments.supervision_forms import SUPERVISION_FORMS
 
 EXPERIMENTS: dict[str, Experiment] = {
     "supervision": SUPERVISION,
@@ -22,6 +23,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     "hyperparameters": HYPERPARAMETERS,
     "orm_forms": ORM_FORMS,
     "labeler_quality": LABELER_QUALITY,
+    "supervision_forms": SUPERVISION_FORMS,
     "large_scale": LARGE_SCALE,
     "orm_superset": ORM_SUPERSET,
     "difficulty": DIFFICULTY,

@@ -71,6 +71,8 @@ class TrainingFold:
     """Whether the labeler scores steps, rather than only whole solutions."""
     train_ratings: Step[Ratings] | None = None
     """The oracle's ratings of the training samples; None: there is no oracle."""
+    train_rollouts: Step[StepScores] | None = None
+    """The generator's rollouts from the steps of the training samples; None: there are none."""
     train_states: AllStates = ()
     """States of the training samples, if the students have a frozen trunk."""
     validation_states: AllStates = ()

@@ -9,7 +9,7 @@ from ablations.data.field_types import Count, Range, check_fields
 from ablations.experiments.settings import StudentSettings
 from ablations.experiments.source_settings import PoolSettings, Source
 from ablations.labelers.choice import Device
-from ablations.supervision import TARGETS
+from ablations.supervision import TARGETS, rolls_out
 from lightning_modules.presets import PRESETS
 
 MOST_SEEDS = 10_000
@@ -51,9 +51,15 @@ class StudentRunSettings(RunSettings):
             )
 
 
-def check_arms(arms: Sequence[str], source: Source) -> None:
-    """Raises a ValueError unless a source allows training under these forms of supervision, each once."""
-    each_once("arms", arms, TARGETS)
+def check_arms(arms: Sequence[str], source: Source, *, rollouts: bool = False) -> None:
+    """Raises a ValueError unless these forms of supervision, each once, can be had.
+
+    Args:
+        arms: forms of supervision.
+        source: the run's source, which may lack what an arm needs.
+        rollouts: whether the experiment has rollouts of the generator.
+    """
+    each_once("arms", arms, [arm for arm in TARGETS if rollouts or not rolls_out(arm)])
     for arm in arms if isinstance(source, PoolSettings) else ():
         if (reason := TARGETS[arm].not_in_a_pool) is not None:
             raise ValueError(f"arms: found {arm}; allowed with a pool: the others, because {reason}")

@@ -30,7 +30,7 @@ from ablations.steps.records import GatherRecords
 from ablations.steps.score import ScoreSolutions
 from ablations.steps.train_student import ChooseRate, MeasureLabelNoise, TrainStudent
 from ablations.steps.validate import passed_over
-from ablations.supervision import TARGETS, LabelerArm, OracleArm
+from ablations.supervision import TARGETS, ConsensusArm, LabelerArm, OracleArm, RolloutArm, rolls_out
 from ablations.world.world import Kind
 
 
@@ -106,7 +106,11 @@ class Trainings:
                 scoring(self.role, texts_of(self.fold.validation), times=students.evaluations),
             )
         target = TARGETS[self.arm]
-        by_labeler = isinstance(target, LabelerArm)
+        by_labeler = isinstance(target, LabelerArm | ConsensusArm)
+        soft = isinstance(target, LabelerArm | RolloutArm) and target.soft
+        step_loss = target.step_loss if isinstance(target, LabelerArm) else "cross_entropy"
+        if isinstance(target, LabelerArm) and step_loss == "cross_entropy":
+            soft = soft or students.soft_targets
         if isinstance(target, LabelerArm) and target.of_steps and not self.fold.steps_labeled:
             allowed = ", ".join(
                 name for name, arm in TARGETS.items() if not isinstance(arm, LabelerArm) or not arm.of_steps
@@ -119,11 +123,12 @@ class Trainings:
             data_scale=self.data_scale,
             seed=seed,
             threshold=self.fold.threshold if by_labeler else None,
-            soft_targets=by_labeler and students.soft_targets,
+            soft_targets=soft,
             bootstrap=self.bootstrap,
             samples=self.fold.train,
             labels=self.fold.train_labels if by_labeler else None,
             ratings=self._ratings if isinstance(target, OracleArm) else None,
+            rollouts=self.fold.train_rollouts if rolls_out(self.arm) else None,
             acquired=None if self.acquired is None else self.acquired(seed),
             base=self.fold.base,
             validation=self.fold.validation,
@@ -138,6 +143,7 @@ class Trainings:
             tuning=tried is not None,
             updates=updates,
             outcome_loss=students.outcome_loss if self.labels_solutions else "every_token",
+            step_loss=step_loss,
             max_length=self.fold.max_length,
             device=self.fold.device,
             label=f"train {self.name} seed {seed} {rate}{self.fold.name}",
@@ -175,7 +181,10 @@ class Trainings:
     def _labeled_rows(self, seed: int) -> dict[str, Any]:
         """Returns the fields of ``LabeledRows`` of a seed's training, with labels as decisions."""
         train = self.train(seed)
-        names = ("arm", "data_scale", "seed", "threshold", "bootstrap", "samples", "labels", "acquired")
+        names = (
+            *("arm", "data_scale", "seed", "threshold", "bootstrap"),
+            *("samples", "labels", "rollouts", "acquired"),
+        )
         return {name: getattr(train, name) for name in names}
 
     @cached_property

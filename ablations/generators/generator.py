@@ -32,14 +32,36 @@ class Generator:
         Raises:
             ValueError: a problem is too long for the model.
         """
-        prompts = tuple(self.prompter.prompt(problem.text) for problem in problems)
+        return self._checked([self.prompter.prompt(problem.text) for problem in problems], problems)
+
+    def extend(
+        self, prompts: Sequence[Prompt], texts: Sequence[str], problems: Sequence[Problem]
+    ) -> tuple[Prompt, ...]:
+        """Makes prompts of solutions that have begun.
+
+        Args:
+            prompts: prompts of the problems, as `prompts` makes them.
+            texts: beginning of a solution after each of them.
+            problems: the problems.
+
+        Raises:
+            ValueError: a problem and its beginning are too long for the model.
+        """
+        begun = self.prompter.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
+        extended = [
+            Prompt(text=prompt.text + text, ids=(*prompt.ids, *ids))
+            for prompt, text, ids in zip(prompts, texts, begun, strict=True)
+        ]
+        return self._checked(extended, problems)
+
+    def _checked(self, prompts: Sequence[Prompt], problems: Sequence[Problem]) -> tuple[Prompt, ...]:
         for problem, prompt in zip(problems, prompts, strict=True):
             if self.setup.positions is not None and len(prompt.ids) >= self.setup.positions:
                 raise ValueError(
                     f"problems: found a prompt of {len(prompt.ids):,} tokens for {problem.problem_id}; "
                     f"allowed: fewer than {self.setup.positions:,}, the positions that the model has"
                 )
-        return prompts
+        return tuple(prompts)
 
     def setup_for(self, prompts: Sequence[Prompt]) -> Setup:
         """Returns the settings passed to an engine that reads these prompts."""

@@ -18,9 +18,18 @@ from ablations.steps.base_model import CausalModel
 from ablations.steps.collect import draw_rows
 from ablations.steps.evaluation_rows import Rows, defined
 from ablations.steps.state_rows import StateRows
-from ablations.supervision import TARGETS, AnswerArm, OracleArm, Supervision, label_noise
+from ablations.supervision import (
+    TARGETS,
+    AnswerArm,
+    ConsensusArm,
+    OracleArm,
+    RolloutArm,
+    Supervision,
+    label_noise,
+)
 from lightning_modules.outcome_loss import OutcomeLoss
 from lightning_modules.presets import Attention, Dtype, Lora, Precision
+from lightning_modules.step_loss import StepLoss
 
 if TYPE_CHECKING:
     from lightning_modules.reward_model import RewardModel
@@ -40,7 +49,7 @@ class LabeledRows:
     threshold: float | None = None
     """P(negative) above which a step is incorrect; None unless the labeler labels."""
     soft_targets: bool = False
-    """Whether targets are the labeler's probabilities, not decisions."""
+    """Whether targets are the labeler's probabilities, or shares of right rollouts, not decisions."""
     bootstrap: int | None = None
     """Number of the resample of the labeled solutions; None: each of them once."""
     samples: Step[Samples]
@@ -48,6 +57,8 @@ class LabeledRows:
     """The labeler's scores of the samples."""
     ratings: Step[Ratings] | None = None
     """The oracle's ratings of the samples."""
+    rollouts: Step[StepScores] | None = None
+    """Scores of the samples by rollouts of the generator; see `Rollouts`."""
     acquired: Step[ChosenRows] | None = None
     """The labeled rows; None: they are drawn uniformly."""
 
@@ -70,8 +81,15 @@ class LabeledRows:
             return arm.targets(context.read(self.ratings).steps.take(rows))
         if isinstance(arm, AnswerArm):
             return arm.targets(samples.take(rows).solutions)
+        if isinstance(arm, RolloutArm):
+            assert self.rollouts is not None
+            return arm.targets(context.read(self.rollouts).take(rows), self.soft_targets)
         assert self.labels is not None and self.threshold is not None
-        return arm.targets(context.read(self.labels).take(rows), self.threshold, self.soft_targets)
+        labels = context.read(self.labels).take(rows)
+        if isinstance(arm, ConsensusArm):
+            assert self.rollouts is not None
+            return arm.targets(context.read(self.rollouts).take(rows), labels, self.threshold)
+        return arm.targets(labels, self.threshold, self.soft_targets)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,6 +142,8 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
     """Dropout before the head."""
     outcome_loss: OutcomeLoss = "every_token"
     """Form of the outcome loss."""
+    step_loss: StepLoss = "cross_entropy"
+    """Form of the loss for steps."""
     accumulate: int = 1
     """Batches into which an update is split."""
     max_length: int | None = None
@@ -192,6 +212,7 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
                 num_classes=supervision.num_classes,
                 # A solution in rows ends with the row that its label applies to.
                 outcome_loss="last_token" if self.states and steps is None else self.outcome_loss,
+                step_loss=self.step_loss,
                 cost=cost_of(model.backbone),
                 share_prefixes=check_layout(model.backbone),
                 problem=learned.solutions.problem_index,

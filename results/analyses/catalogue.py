@@ -21,6 +21,7 @@ from results.analyses import (
     selector_stability,
     sensitivity,
     supervision,
+    supervision_forms,
 )
 from results.analyses.headline import Headline
 from results.analyses.label_noise import label_noise_table
@@ -168,6 +169,25 @@ ANALYSES: dict[str, Analysis] = {
             "The dose is the balanced error: the mean of the share of wrong steps that are rated right and "
             "the share of right steps that are rated wrong. A simulated labeler errs on the same lines of a "
             "problem every time, and at a larger dose on the same ones and more.",
+        ),
+    ),
+    "supervision_forms": Analysis(
+        title="Forms of supervision and their cost",
+        headline=supervision_forms.headline,
+        figures=("supervision_forms", "best_of_n_by_n", "labeler_calibration", "learning_curves"),
+        tables=(
+            *(supervision_forms.forms_table, supervision_forms.costs_table),
+            *(arms_table, label_noise_table, *_TRAINING),
+        ),
+        notes=(
+            _EXPECTATION,
+            _AS_DRAWN,
+            _CHOSEN,
+            "Monte Carlo labels come from rollouts of the generator after every step but the last, which the "
+            "solution's own answer labels. Targets end with the first step labeled wrong, except under "
+            "process supervision of all steps. Noise of Monte Carlo labels is relative to the oracle's "
+            "ratings of single steps, although they ask another question: whether the generator can still "
+            "succeed.",
         ),
     ),
     "large_scale": Analysis(

@@ -21,6 +21,7 @@ from results.figures import (
     orm_superset,
     over_optimization,
     scoring,
+    supervision_forms,
     tail_precision,
 )
 from results.figures.drawing import Figure
@@ -34,6 +35,7 @@ FIGURES: dict[str, Figure] = {
     "hyperparameters": hyperparameters.FIGURE,
     "large_scale": large_scale.FIGURE,
     "orm_forms": orm_forms.FIGURE,
+    "supervision_forms": supervision_forms.FIGURE,
     "orm_superset": orm_superset.FIGURE,
     "difficulty": difficulty.FIGURE,
     "generalization": generalization.FIGURE,

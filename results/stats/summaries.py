@@ -82,7 +82,7 @@ def summarize(frame: pd.DataFrame) -> pd.DataFrame:
     out["count"] = [group["count"].sum(min_count=1) for group in groups]
     # An interval over few seeds may extend beyond the metric's range.
     out["lower"] = out["lower"].clip(lower=out["metric"].map(lambda name: METRICS[name].least))
-    out["upper"] = out["upper"].clip(upper=1.0)
+    out["upper"] = out["upper"].clip(upper=out["metric"].map(lambda name: METRICS[name].most))
     for name in ("labelled_solutions", "labelled_steps"):
         out[name] = [group[name].astype(np.float64).mean() for group in groups]
     out = out.sort_values("arm", key=lambda arm: arm.map(list(ARMS).index), kind="stable", ignore_index=True)

@@ -9,15 +9,21 @@ from ablations.data.step_scores import StepScores
 from ablations.supervision import (
     IGNORE,
     TARGETS,
+    ConsensusArm,
     LabelerArm,
     LabelNoise,
+    RolloutArm,
     Supervision,
+    consensus,
     final_answer,
     label_noise,
+    monte_carlo,
     oracle_outcome,
     prm_outcome,
     process,
+    process_full,
     process_neutral,
+    rolls_out,
 )
 
 
@@ -158,12 +164,65 @@ def test_final_answer_and_arms():
         name: arm.targets(labels(ROWS), 0.20) if isinstance(arm, LabelerArm) else arm.targets(solutions)
         for name, arm in TARGETS.items()
         if name not in ("process_neutral", "oracle_outcome")  # no neutral in these labels, no ratings
+        and not rolls_out(name)
     }
-    assert list(targets) == ["process", "prm_outcome", "final_answer"]
-    assert [len(target) for target in targets.values()] == [4, 4, 4]
+    assert list(targets) == [
+        *("process", "prm_outcome", "final_answer", "process_soft", "process_full", "process_ranking")
+    ]
+    assert {len(target) for target in targets.values()} == {4}
     assert targets["process"].step_target.values.tolist() == [1, 1, 1, 1, 0, IGNORE, IGNORE, 0, 1, 0]
     assert targets["prm_outcome"].solution_target.tolist() == [1, 0, 0, 0]
     assert targets["final_answer"].solution_target.tolist() == [1, 1, 0, 0]
+
+
+def test_full_length_labels_by_hand():
+    """Those after the first wrong step, too; soft ones are the labeler's probabilities."""
+    target = process_full(labels(ROWS), 0.20).step_target
+    assert target.values.dtype == np.int8
+    assert [target.row(i).tolist() for i in range(4)] == [[1, 1, 1], [1, 0, 1, 0], [0], [1, 0]]
+    soft = process_full(labels(ROWS), 0.20, soft=True).step_target
+    assert np.round(soft.row(1).astype(float), 6).tolist() == [[0.1, 0.9], [0.21, 0.79], [0, 1], [0.9, 0.1]]
+
+
+# P(wrong) by four rollouts each: only a share of 0 of them is wrong
+ROLLOUTS = [[0.0, 0.25, 0.0], [0.75, 0.75, 1.0, 1.0], [1.0], [1.0, 1.0]]
+
+
+def test_monte_carlo_labels_by_hand():
+    hard = monte_carlo(labels(ROLLOUTS), soft=False).step_target
+    assert [hard.row(i).tolist() for i in range(4)] == [[1, 1, 1], [1, 1, 0, IGNORE], [0], [0, IGNORE]]
+    soft = monte_carlo(labels(ROLLOUTS), soft=True).step_target
+    assert soft.row(1).tolist() == [[0.75, 0.25], [0.75, 0.25], [1, 0], [0, 0]]
+    assert soft.row(3).tolist() == [[1, 0], [0, 0]]
+    # of 100,000 rollouts, one right is enough
+    assert monte_carlo(labels([[1 - 1e-5]]), soft=False).step_target.values.tolist() == [1]
+
+
+def test_consensus_by_hand():
+    """Wrong are, by the labeler, none, 2 and 4, 1, 2; by rollouts, none, 3 and 4, 1, 1 and 2."""
+    target = consensus(labels(ROLLOUTS), labels(ROWS), 0.20).step_target
+    assert target.values.dtype == np.int8
+    assert [target.row(i).tolist() for i in range(4)] == [
+        [1, 1, 1],
+        [1, IGNORE, IGNORE, 0],
+        [0],
+        [IGNORE, 0],
+    ]
+    with pytest.raises(ValueError, match="^rollouts: found 1 steps; allowed: the labeler's 10$"):
+        consensus(labels([[1.0]]), labels(ROWS), 0.20)
+
+
+def test_arms_that_roll_out():
+    kinds = {name: type(arm) for name, arm in TARGETS.items() if rolls_out(name)}
+    assert kinds == {
+        "monte_carlo_hard": RolloutArm,
+        "monte_carlo_soft": RolloutArm,
+        "consensus": ConsensusArm,
+    }
+    assert [name for name, arm in TARGETS.items() if getattr(arm, "soft", False)] == [
+        "process_soft",
+        "monte_carlo_soft",
+    ]
 
 
 def ratings(rows):
