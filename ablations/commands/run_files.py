@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablations.commands.arguments import RUN_FILE, STARTED_IN, read_yaml
-from ablations.data.artifacts import RECORDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +52,7 @@ def store_of_run(run_dir: Path) -> Path:
 def records_of(run: str) -> pd.DataFrame:
     """Reads the records of a run's folder, a file, or an experiment's committed reference run."""
     import results
+    from ablations.data.artifacts import RECORDS
     from results.records import read_records
 
     path = Path(run)
