@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ablations.commands.arguments import RUN_FILE, STARTED_IN, read_yaml
-from ablations.data.artifacts import RECORDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +56,7 @@ def records_of(run: str) -> pd.DataFrame:
         ValueError: there are none, or they are invalid.
     """
     import results
+    from ablations.data.artifacts import RECORDS
     from results.records import read_records
 
     path = Path(run)

@@ -194,13 +194,13 @@ def _needed(best: Purchase, other: Purchase, difference: float, alpha: float) ->
             None,
         )
     scales = {}
-    if other.beyond:
-        scales[other.option.words] = other.bought / REACH / other.option.problems
     # If noise at the nearest scales does not hide the difference, the curves from there on do.
     near = 1.0 if more_seeds is not None and more_seeds <= seeds and not other.beyond else _NEAR
     for one, i in zip((best, other), nearest, strict=True):
         ratio = one.solutions / float(one.option.curve.labels[i])
-        if not one.beyond and not 1 / near <= ratio <= near:
+        if one is other and other.beyond:
+            scales[one.option.words] = one.bought / REACH / one.option.problems
+        elif not 1 / near <= ratio <= near:
             scales[one.option.words] = one.solutions / one.option.problems
     return Needed(seeds=more_seeds, problems=more_problems, both=both, scales=scales)
 

@@ -105,12 +105,12 @@ def _pilot(needed: Needed, best: Purchase) -> str:
             ways.append(f"{needed.problems:,} test problems (now {problems})")
         if not ways and needed.both is not None:
             ways.append(f"{needed.both[0]:,} seeds and {needed.both[1]:,} test problems")
-        if not ways:
-            return "If the difference is as estimated, it is too small for any pilot."
     parts = [" or ".join(ways)] if ways else []
     for words, scale in needed.scales.items():
         known = np.isfinite(scale)
         parts.append(f"data scale {scale:,.0f} for {words}" if known else f"a price of {words} above 0")
+    if not parts:
+        return "If the difference is as estimated, it is too small for any pilot."
     return f"A pilot could, if the difference is as estimated, with {'; '.join(parts)}."
 
 

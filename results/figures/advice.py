@@ -56,7 +56,7 @@ def plot(frame: pd.DataFrame, ax: Axes, *, budget: float, n: int) -> Axes:
         )
         last = line[line["kind"] == "beyond"].iloc[-1]
         labels.append(EndLabel(y=float(last["estimate"]), text=last["words"], color=color, bold=True))
-    if (ways := list(dict.fromkeys(frame["acquisition"]))) and len(ways) > 1:
+    if len(ways := list(dict.fromkeys(frame["acquisition"]))) > 1:
         for way in ways:
             seen = ACQUISITIONS[way]
             ax.plot([], [], color="#555555", marker=seen.marker, linestyle="none", label=seen.words)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,16 @@ def test_noise_hides_a_difference_and_more_seeds_show_it() -> None:
     assert at(400).decided
 
 
+def test_no_pilot_tells_equal_options_apart() -> None:
+    """The same values twice, with the seeds in another order: there is no difference to detect."""
+    one = option("process", RISE, 0.3)
+    value = one.curve.value[:, ::-1]
+    other = replace(one, arm="prm_outcome", labels=1.0, curve=replace(one.curve, value=value))
+    found = advice(one, other)
+    assert not found.decided
+    assert "it is too small for any pilot." in verdict_text(found)
+
+
 def test_acquisitions_that_tie_leave_the_arm_decided() -> None:
     """Candidates of both cost nothing here; the outcome is far below."""
     found = advice(
@@ -147,6 +158,10 @@ def test_nothing_is_said_beyond_the_reach() -> None:
     both = option("process", RISE + 0.2, 0.01), option("prm_outcome", RISE - 0.2, 0.01)
     short = advice(*both, budget=400, step_label=0.02)
     assert short.decided and short.purchases[0].beyond and "reaches no further" in verdict_text(short)
+    # What it reaches decides nothing if the other is as good: 3200 solutions of 100 problems would.
+    same = option("process", RISE + 0.2, 0.1), option("prm_outcome", RISE + 0.2, 0.1)
+    unclear = advice(*same, budget=400, step_label=0.02).rivals[0].needed
+    assert unclear is not None and unclear.scales["process supervision, uniform"] == pytest.approx(32)
     free = advice(both[0], option("final_answer", RISE - 0.3, 0.01), answer_check=0.0)
     assert "with a price of final-answer outcome, uniform above 0." in verdict_text(free)
 
