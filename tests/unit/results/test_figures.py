@@ -116,6 +116,16 @@ def with_forms(records: Path, out: Path) -> Path:
     return out
 
 
+def with_costs(records: Path, out: Path) -> Path:
+    """Writes the records with what labels cost: as many operations for each arm."""
+    frame = read_records(records)
+    cells = frame[(frame["metric"] == "best_of_n") & (frame["n"] == 1) & frame["seed"].notna()]
+    costs = cells.assign(metric="label_operations", value=2e6, n=None, problem_values=None)
+    table = pa.Table.from_pandas(costs, schema=SCHEMA, preserve_index=False)
+    pq.write_table(pa.concat_tables([pq.read_table(records), table]), out)
+    return out
+
+
 def nothing_is_cut_off(png: Path) -> bool:
     """Whether the outermost pixels are all white."""
     image = imread(png)[..., :3]
@@ -139,6 +149,8 @@ def test_every_figure_can_be_drawn_from_records(
         made_records = with_rounds(made_records, tmp_path / "records.parquet")
     if name == "generalization":
         made_records = with_kinds(made_records, tmp_path / "records.parquet")
+    if name == "supervision_forms":
+        made_records = with_costs(made_records, tmp_path / "records.parquet")
     if name == "orm_forms":
         made_records = with_forms(made_records, tmp_path / "records.parquet")
     of_their_own = {
