@@ -1,11 +1,11 @@
 """Forms of process supervision on identical solutions, with what their labels cost.
 
-The labeler's step labels are compared with soft ones, with labels of all steps, and with Monte Carlo labels
-from rollouts of the generator (Math-Shepherd, arXiv 2312.08935), alone and in consensus with the labeler
-(arXiv 2501.07301); outcome supervision is shown for comparison. Records hold what each form costs per labeled
-solution.
+The labeler's step labels are compared with soft ones, with labels of all steps, with a loss that ranks steps
+(arXiv 2410.11287), and with Monte Carlo labels from rollouts of the generator (Math-Shepherd, arXiv
+2312.08935), alone and in consensus with the labeler (arXiv 2501.07301); outcome supervision is shown for
+comparison. Records hold what each form costs per labeled solution.
 
-    ablations run supervision_forms --scale quick                                (two cores: about 5 minutes)
+    ablations run supervision_forms --scale quick                                (two cores: about 7 minutes)
 
 Expected from the literature: soft labels do as well as hard ones; Monte Carlo labels do worse than the
 labeler's and cost more; consensus does no worse than Monte Carlo alone.

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from results.analyses.supervision_forms import solved_by_cost
+from results.analyses.supervision_forms import COSTS, OPERATIONS, solved_by_cost
 from results.figures.drawing import Figure, with_intervals
 from results.figures.style import apart, doubling_axis, legend_above, panel
 from results.stats.summaries import comparison_n
@@ -57,7 +57,7 @@ FIGURE = Figure(
     draw=draw,
     size=(9.2, 5.0),
     width="wide",
-    needs=lambda summary: solved_by_cost(summary)["arm"].nunique() > 1,
+    needs=lambda summary: bool(summary["metric"].isin([*COSTS, OPERATIONS]).any()),
     caption=(
         "Share of test problems solved by best-of-N, one line for each form of supervision, with 95% "
         "intervals: against the number of solutions labeled per problem, and against the floating-point "

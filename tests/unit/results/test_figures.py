@@ -116,6 +116,16 @@ def with_forms(records: Path, out: Path) -> Path:
     return out
 
 
+def with_costs(records: Path, out: Path) -> Path:
+    """Writes the records with what labels cost: as many operations for each arm."""
+    frame = read_records(records)
+    cells = frame[(frame["metric"] == "best_of_n") & (frame["n"] == 1) & frame["seed"].notna()]
+    costs = cells.assign(metric="label_operations", value=2e6, n=None, problem_values=None)
+    table = pa.Table.from_pandas(costs, schema=SCHEMA, preserve_index=False)
+    pq.write_table(pa.concat_tables([pq.read_table(records), table]), out)
+    return out
+
+
 def with_ensembles(records: Path, out: Path) -> Path:
     """The records, and their models once more alone and as an ensemble, with what they believe."""
     frame = read_records(records)
@@ -183,6 +193,8 @@ def test_every_figure_can_be_drawn_from_records(
         made_records = with_kinds(made_records, tmp_path / "records.parquet")
     if name == "labeler_quality":
         made_records = with_labelers(made_records, tmp_path / "records.parquet")
+    if name == "supervision_forms":
+        made_records = with_costs(made_records, tmp_path / "records.parquet")
     if name == "orm_forms":
         made_records = with_forms(made_records, tmp_path / "records.parquet")
     if name in ("over_optimization", "tail_precision"):
