@@ -33,8 +33,8 @@ class Arm(Entry):
     learned_from: str | None = None
     """Sentence for model cards; None if no student is trained this way."""
     buys: str | None = None
-    """What it needs for each labeled solution, besides the solution: a key of ``PURCHASES``, where step
-    labels end at the first incorrect step. None if it cannot be bought."""
+    """What it needs for each labeled solution, besides the solution: a key of ``PURCHASES``. None if it cannot
+    be bought, or needs rollouts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +106,7 @@ ARMS: dict[str, Arm] = {
         scoring="product",
         learned_from="It learned from the labeler's probability for each step, up to and including the first "
         "step that the labeler (a large process reward model) finds incorrect.",
+        buys="step_label",
     ),
     "process_full": Arm(
         words="process, all steps",
@@ -114,6 +115,7 @@ ARMS: dict[str, Arm] = {
         scoring="product",
         learned_from="It learned from a label for each step of a solution, also after the first error, given "
         "by the labeler (a large process reward model).",
+        buys="step_label",
     ),
     "process_ranking": Arm(
         words="process, ranking loss",
@@ -122,6 +124,7 @@ ARMS: dict[str, Arm] = {
         scoring="product",
         learned_from="It learned to rank the steps of a solution, by a label for each step given by the "
         "labeler (a large process reward model) up to and including the first step that it finds incorrect.",
+        buys="step_label",
     ),
     "monte_carlo_hard": Arm(
         words="Monte Carlo, hard",

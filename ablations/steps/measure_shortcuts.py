@@ -1,18 +1,23 @@
 """Shortcuts to the labels of a training: the step that measures them, and those of rated solutions."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ablations.data.ragged import Ragged
 from ablations.engine.step import Context, Step
-from ablations.evaluation.shortcuts import Shortcut, shortcuts, warn
 from ablations.formats.rated_solutions import Rated
 from ablations.steps.evaluation_rows import Rows, defined
 from ablations.steps.train_student import LabeledRows
 from ablations.supervision import Supervision
 from lightning_modules.encoding import IGNORE
+
+if TYPE_CHECKING:
+    from ablations.evaluation.shortcuts import Shortcut
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,6 +28,8 @@ class MeasureShortcuts(LabeledRows, Step[Rows], name="shortcuts", urgent=True):
     """
 
     def run(self, context: Context) -> Rows:
+        from ablations.evaluation.shortcuts import shortcuts, warn
+
         samples = context.read(self.samples)
         rows = self.rows(context, samples)
         labeled = samples.take(rows)
@@ -44,6 +51,8 @@ class MeasureShortcuts(LabeledRows, Step[Rows], name="shortcuts", urgent=True):
 
 def shortcuts_of_ratings(rated: Sequence[Rated]) -> dict[str, Shortcut]:
     """Measures what shortcuts predict of the ratings of solutions, without those of alternatives."""
+    from ablations.evaluation.shortcuts import shortcuts
+
     chosen = [solution.branches[0] for solution in rated]
     target = [[IGNORE if rating is None else int(rating >= 0) for rating in one.ratings] for one in chosen]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(one.key for one in rated))}

@@ -15,7 +15,6 @@ from ablations.data.models import MODEL, TrainedModel
 from ablations.data.states import States
 from ablations.engine.revision import made_by
 from ablations.engine.step import Context, Step
-from ablations.evaluation.shortcuts import warn
 from ablations.formats.held_out import HeldOut
 from ablations.formats.rated_solutions import Rated
 from ablations.steps.base_model import FACTS
@@ -52,6 +51,7 @@ class TrainPrmOnLabels(RatedLabels, Finetuning, Step[EvaluatedPrm], name="prm_on
     def run(self, context: Context) -> EvaluatedPrm:
         from transformers import PreTrainedModel
 
+        from ablations.evaluation.shortcuts import warn
         from ablations.steps.encoded_ratings import encode_rated
         from ablations.steps.prm_quality import evaluate_prm
         from lightning_modules.backbones import load_classifier, load_config

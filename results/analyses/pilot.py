@@ -98,7 +98,7 @@ class Option:
             problems: problems whose solutions are labeled; None: as in the pilot.
         """
         if self.buys is None:
-            return "it cannot be bought"
+            return "its labels have no price here"
         if self.acquisition not in ACQUISITIONS:
             return "what its acquisition needs is not known"
         missing = [PURCHASES[name] for name in (*self.needs, *self._candidate) if name not in prices]

@@ -294,7 +294,7 @@ def test_a_figure_by_the_script(smoke, python_m, tmp_path):
 def test_list(capsys):
     assert cli.main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    (row,) = [line for line in lines if line.startswith("supervision")]
+    (row,) = [line for line in lines if line.startswith("supervision ")]
     assert "smoke, quick, small, paper" in row and "facts, dropped" in row and "large_prm" in row
 
 

@@ -98,7 +98,7 @@ def test_the_paper_s_grid_with_other_backbones(plan, tmp_path):
 
 def test_every_task_that_runs_a_model_says_so():
     """By the steps: those that load a backbone have work, in every experiment, and no others have."""
-    running = {"generator", "samples", "large_prm", "train", "scores", "opinion", "mathmix"}
+    running = {"generator", "samples", "rollouts", "large_prm", "train", "scores", "opinion", "mathmix"}
     for experiment in EXPERIMENTS.values():
         for task in experiment.plan(experiment.settings("paper", None, None, None)).tasks:
             assert bool(task.work) == (task.name in running), task.label
