@@ -147,6 +147,15 @@ ARMS: dict[str, Arm] = {
         learned_from="It learned from labels of those steps about which the labeler (a large process reward "
         "model) and the generator's continuations agree.",
     ),
+    "implicit": Arm(
+        words="implicit rewards",
+        color="#E377A2",
+        marker="$\\clubsuit$",
+        scoring="last_token",
+        learned_from="It learned from one label for each solution: right if and only if its final answer is. "
+        "Its rewards are log-ratios of a language model's probabilities and those of its frozen base.",
+        buys="answer_check",
+    ),
     "labeler": Arm(
         words="labeler (large PRM)",
         color="#A8508A",
