@@ -150,7 +150,7 @@ ARMS: dict[str, Arm] = {
     "implicit": Arm(
         words="implicit rewards",
         color="#E377A2",
-        marker="$\\clubsuit$",
+        marker="h",
         scoring="last_token",
         learned_from="It learned from one label for each solution: right if and only if its final answer is. "
         "Its rewards are log-ratios of a language model's probabilities and those of its frozen base.",

@@ -11,7 +11,6 @@ import numpy as np
 from ablations.data.artifacts import IntArray, Samples
 from ablations.data.models import TrainedModel
 from ablations.data.rollouts import Prefixes, Rollouts
-from ablations.engine.costs.costs import operations
 from ablations.engine.costs.work import Kind, Work
 from ablations.engine.step import Context, Step
 from ablations.steps.base_model import CausalModel
@@ -39,6 +38,7 @@ class MeasureCost(LabeledRows, Step[Rows], name="label_cost", runs_model=True):
     """The labeler; None: as for the generator."""
 
     def run(self, context: Context) -> Rows:
+        from ablations.engine.costs.costs import operations
         from lightning_modules.encoding import encode_all
         from lightning_modules.sizes import size_of
         from lightning_modules.tokenization import load_tokenizer
