@@ -26,6 +26,8 @@ HEAD_STD = 1e-3
 """Standard deviation of a new head's weights."""
 POOLED = "mean_logit_scores_solution"
 """Attribute of a backbone's config: whether the mean of a solution's logits scores it, not its last token."""
+SUMMED = "summed_logits_score_steps"
+"""Attribute of a backbone's config: whether sums of tokens' logits score steps and solutions."""
 DROPOUTS = (
     *("attention_dropout", "attn_pdrop", "resid_pdrop", "embd_pdrop"),
     *("hidden_dropout", "classifier_dropout", "summary_first_dropout"),
@@ -105,13 +107,21 @@ def load_whole(
     return cast(PreTrainedModel, model.eval())
 
 
-def load_causal(checkpoint: str | Path) -> PreTrainedModel:
-    """Loads a causal language model from a folder or by name, in float32 and without dropout.
+def load_causal(
+    checkpoint: str | Path, dtype: Dtype = "float32", attention: Attention | None = None
+) -> PreTrainedModel:
+    """Loads a causal language model from a folder or by name, by default in float32, and without dropout.
 
     Raises:
         ValueError: the folder does not exist, or weights are missing, have other shapes, or cannot be read.
     """
-    return load_whole(AutoModelForCausalLM, checkpoint, torch.float32, config=load_config(checkpoint))
+    return load_whole(
+        AutoModelForCausalLM,
+        checkpoint,
+        getattr(torch, dtype),
+        config=load_config(checkpoint),
+        attn_implementation=attention,
+    )
 
 
 def load_classifier(

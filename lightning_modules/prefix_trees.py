@@ -301,6 +301,7 @@ def check_layout(model: torch.nn.Module, seed: int = 0) -> bool:
         model: A transformers model that returns `logits`, or hidden states.
         seed: Seed for the random sequences.
     """
+    model = getattr(model, "policy", model)  # implicit rewards are 0 in all rows until they are trained
     config = getattr(model, "config", None)
     takes_masks = getattr(config, "_attn_implementation", None) in ("sdpa", "eager")
     windows = {*(getattr(config, "layer_types", None) or ()), "full_attention"} != {"full_attention"}

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from lightning_modules.encoding import IGNORE, Encoded, Example, encode_all, find_wrong_targets, token_targets
-from lightning_modules.outcome_loss import OutcomeLoss, token_weights
+from lightning_modules.outcome_loss import POOLING, SolutionLoss, token_weights
 from lightning_modules.packing import RowCost
 from lightning_modules.prefix_trees import Layout, layouts, target_weights
 from lightning_modules.step_loss import StepLoss
@@ -26,27 +26,27 @@ from lightning_modules.step_ranks import StepRanks
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogitMeans:
-    """The N solutions of a block whose targets apply to the mean of their logits."""
+class PooledLogits:
+    """The N solutions of a block whose targets apply to the mean, or the sum, of their logits."""
 
     cell: torch.Tensor
     """int64 [all tokens]: flat cells of their tokens, one solution after the other."""
     solution: torch.Tensor
     """int64 [all tokens]: the solution of each token, 0 to N - 1."""
     weight: torch.Tensor
-    """float32 [all tokens]: weight of the token in its solution's mean."""
+    """float32 [all tokens]: weight of the token's logits in its solution's."""
     target: torch.Tensor
     """float32 [N, C]: probability of each class."""
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> LogitMeans:
-        """Returns the means with their tensors on a device."""
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> PooledLogits:
+        """Returns them with their tensors on a device."""
         names = ("cell", "solution", "weight", "target")
-        return LogitMeans(
+        return PooledLogits(
             **{name: getattr(self, name).to(device, non_blocking=non_blocking) for name in names}
         )
 
     def logits(self, logits_BTC: torch.Tensor) -> torch.Tensor:
-        """Computes the mean of each solution's logits, [N, C]."""
+        """Computes each solution's logits, [N, C]."""
         found = logits_BTC.flatten(0, 1)[self.cell] * self.weight[:, None]
         return torch.zeros_like(self.target).index_add(0, self.solution, found)
 
@@ -61,8 +61,8 @@ class RewardBatch:
     """float32 [B, T, C] for each block: total weight of solutions with a class as target at a cell."""
     target_count: int
     """Number of targets in the whole update, over all processes and accumulated batches."""
-    pools: tuple[LogitMeans, ...] = ()
-    """For each block, the means of logits that have the targets; empty: the tokens have them."""
+    pools: tuple[PooledLogits, ...] = ()
+    """For each block, the pooled logits that have the targets; empty: the tokens have them."""
     ranks: tuple[StepRanks, ...] = ()
     """For each block, the steps that are ranked; empty: each target counts on its own."""
 
@@ -91,7 +91,7 @@ class RewardDataset:
     """Whether common prefixes are computed once; see `prefix_trees.check_layout`."""
     cost: RowCost = field(default_factory=RowCost)
     """Cost of rows for the model that is trained; see `packing.cost_of`."""
-    outcome_loss: OutcomeLoss = "every_token"
+    outcome_loss: SolutionLoss = "every_token"
     """Loss for targets that all tokens of a solution share; see `outcome_loss`."""
     step_loss: StepLoss = "cross_entropy"
     """Loss for targets of steps."""
@@ -135,7 +135,7 @@ class RewardDataset:
         step_targets: Sequence[Sequence[int] | np.ndarray] | None = None,
         solution_targets: Sequence[int | np.ndarray] | np.ndarray | None = None,
         num_classes: int = 2,
-        outcome_loss: OutcomeLoss = "every_token",
+        outcome_loss: SolutionLoss = "every_token",
         **options: Any,
     ) -> RewardDataset:
         """Makes a dataset with targets at step ends, or of whole solutions, taught by `outcome_loss`."""
@@ -168,9 +168,9 @@ class RewardDataset:
         return index if self.drawn is None else (i for at in index for i in self.drawn[at])
 
     def target_count(self, index: np.ndarray) -> int:
-        """Counts the targets of what is drawn at `index`: tokens, or solutions with a mean of logits."""
+        """Counts the targets of what is drawn at `index`: tokens, or solutions with pooled logits."""
         counts = [np.count_nonzero(has_target(self.targets[i])) for i in self._solutions(index)]
-        return int(np.count_nonzero(counts) if self.outcome_loss == "mean_logit" else sum(counts))
+        return int(np.count_nonzero(counts) if self.outcome_loss in POOLING else sum(counts))
 
     def batch(self, index: np.ndarray, target_count: int) -> RewardBatch:
         """Lays out the solutions at `index`, or one cell without a target if there are none with a target.
@@ -185,13 +185,14 @@ class RewardDataset:
                 targets.append(self.targets[i][: held[-1] + 1])
         if not token_ids:
             token_ids, targets = [np.zeros(1, np.int32)], [np.full(1, IGNORE, np.int8)]
-        if self.outcome_loss in ("every_and_last", "mean_logit"):
+        if self.outcome_loss in ("every_and_last", *POOLING):
             targets = [self._weighted(target) for target in targets]
         blocks = layouts(token_ids, share_prefixes=self.share_prefixes, cost=self.cost)
         weights = tuple(target_weights(block, targets, self.num_classes) for block in blocks)
-        pools: tuple[LogitMeans, ...] = ()
-        if self.outcome_loss == "mean_logit":
-            pools = tuple(_pool(block, targets, self.num_classes) for block in blocks)
+        pools: tuple[PooledLogits, ...] = ()
+        if self.outcome_loss in POOLING:
+            summed = self.outcome_loss == "sum_logit"
+            pools = tuple(_pool(block, targets, self.num_classes, summed) for block in blocks)
         ranked = self.step_loss == "ranking"
         return RewardBatch(
             layouts=tuple(blocks),
@@ -210,17 +211,18 @@ class RewardDataset:
         return weighted
 
 
-def _pool(block: Layout, targets: Sequence[np.ndarray], num_classes: int) -> LogitMeans:
-    """Makes the means of a block from the weighted targets [T, C] of all sequences."""
+def _pool(block: Layout, targets: Sequence[np.ndarray], num_classes: int, summed: bool) -> PooledLogits:
+    """Makes the means, or sums, of a block from the weighted targets [T, C] of all sequences."""
     joined = np.concatenate([targets[sequence] for sequence in block.sequences])
     solution = np.repeat(np.arange(len(block.sequences)), np.diff(block.offsets))
     held = joined.any(axis=1)
     target = np.zeros((len(block.sequences), num_classes), np.float32)
     np.add.at(target, solution, joined)
-    return LogitMeans(
+    weight = np.ones(int(held.sum()), np.float32) if summed else joined[held].sum(axis=1)
+    return PooledLogits(
         cell=torch.from_numpy(block.node_of[held].astype(np.int64)),
         solution=torch.from_numpy(solution[held]),
-        weight=torch.from_numpy(joined[held].sum(axis=1)),
+        weight=torch.from_numpy(weight),
         target=torch.from_numpy(target),
     )
 

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 
-import lightning_modules.state_head  # noqa: F401 - so that transformers can load state heads
+import lightning_modules.implicit_reward  # noqa: F401 - so that transformers can load implicit rewards
+import lightning_modules.state_head  # noqa: F401 - and state heads
 from lightning_modules.adapters import ADAPTER_CONFIG, is_adapted, load_adapters, save_adapters
 from lightning_modules.backbones import POOLED
 from lightning_modules.optimization import configure, learning_rate_at
@@ -85,7 +86,7 @@ class RewardModel(lightning.LightningModule):
         self.seed = seed
         self.drops = any(m.p > 0 for m in backbone.modules() if isinstance(m, torch.nn.Dropout))
         self._sums: dict[str, torch.Tensor] = {}
-        self.strict_loading = not is_adapted(backbone)  # a saved state has no frozen weights
+        self.strict_loading = all(p.requires_grad for p in backbone.parameters())  # none are left out
 
     def forward(self, layout: Layout) -> torch.Tensor:
         """Computes logits [B, T, C] for a block of solutions."""
@@ -178,6 +179,9 @@ class RewardModel(lightning.LightningModule):
         if is_adapted(self.backbone):
             save_adapters(self.backbone, folder, state)
         else:
+            if state is not None:  # it has no frozen weights
+                named = self.backbone.named_parameters()
+                state |= {name: weight for name, weight in named if not weight.requires_grad}
             self.backbone.save_pretrained(folder, state_dict=state)
         if tokenizer is not None:
             tokenizer.save_pretrained(folder)

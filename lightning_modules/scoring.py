@@ -10,11 +10,12 @@ import numpy as np
 import scipy.special
 import torch
 
+from lightning_modules.backbones import POOLED, SUMMED
 from lightning_modules.encoding import Encoded
 from lightning_modules.packing import cost_of, most_cells
 from lightning_modules.prefix_trees import Layout, check_layout, layouts
 from lightning_modules.process_group import ALONE, Group
-from lightning_modules.reward_model import POOLED, probability_of_correct
+from lightning_modules.reward_model import probability_of_correct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,11 +23,13 @@ class Scores:
     """Class probabilities of solutions, ragged over their steps."""
 
     prob: np.ndarray
-    """float64 [all steps, C], class probabilities at the end of each step, one solution after the other."""
+    """float64 [all steps, C], class probabilities at the end of each step, or from the sum of its tokens'
+    logits; one solution after the other."""
     offsets: np.ndarray
     """int64 [N + 1], where each solution begins in `prob`."""
     last: np.ndarray
-    """float64 [N], P(correct) of each solution: at its last token, or from the mean of its tokens' logits."""
+    """float64 [N], P(correct) of each solution: at its last token, or from the mean or sum of its tokens'
+    logits."""
 
 
 def score(
@@ -67,6 +70,7 @@ def score(
     if share_prefixes is None:
         share_prefixes = check_layout(backbone)
     pooled = getattr(backbone.config, POOLED, False)
+    summed = getattr(backbone.config, SUMMED, False)
     device = next(backbone.parameters()).device
     blocks = layouts(
         [solution.ids for solution in solutions],
@@ -85,7 +89,10 @@ def score(
             counts = step_count[block.sequences]
             token = np.concatenate([tokens[sequence] for sequence in block.sequences])
             cell = block.node_of[np.repeat(block.offsets[:-1], counts + 1) + token]
-            read.append(logits_BTC.flatten(0, 1)[torch.from_numpy(cell).to(device)])
+            if summed:
+                read.append(_sums(logits_BTC, block, [solutions[sequence] for sequence in block.sequences]))
+            else:
+                read.append(logits_BTC.flatten(0, 1)[torch.from_numpy(cell).to(device)])
             if pooled:
                 starts = [solutions[sequence].solution_start for sequence in block.sequences]
                 last[block.sequences] = _mean_prob(logits_BTC, block, starts)
@@ -104,6 +111,18 @@ def score(
         prob[np.concatenate(steps)] = block_prob[~is_last]
     prob, last = group.sum(prob), group.sum(last)
     return Scores(prob=prob, offsets=offsets, last=probability_of_correct(last))
+
+
+def _sums(logits_BTC: torch.Tensor, block: Layout, solutions: Sequence[Encoded]) -> torch.Tensor:
+    """Returns sums of logits over the tokens of each step, then of the whole solution: float64 [sums, C]."""
+    first, stop = [], []
+    for begin, solution in zip(block.offsets[:-1], solutions, strict=True):
+        start, ends = begin + solution.solution_start, begin + solution.step_end + 1
+        first.append(np.append(np.append(start, ends)[:-1], start))
+        stop.append(np.append(ends, begin + len(solution.ids)))
+    flat_NC = logits_BTC.flatten(0, 1)[torch.from_numpy(block.node_of).to(logits_BTC.device)].double()
+    before = torch.cat([flat_NC.new_zeros(1, flat_NC.shape[1]), flat_NC.cumsum(0)])
+    return before[np.concatenate(stop)] - before[np.concatenate(first)]
 
 
 def _mean_prob(logits_BTC: torch.Tensor, block: Layout, starts: Sequence[int]) -> np.ndarray:

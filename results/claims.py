@@ -247,6 +247,12 @@ CLAIMS: dict[str, tuple[Claim, ...]] = {
             differences=partial(between_arms, "consensus", "process"),
             within=NO_GAIN,
         ),
+        Claim(
+            text="implicit rewards solve as many problems as final-answer outcome at every data scale, to "
+            f"within {_MARGIN}",
+            differences=partial(between_arms, "implicit", "final_answer"),
+            within=EQUAL,
+        ),
     ),
     "large_scale": (
         Claim(

@@ -33,8 +33,8 @@ class Arm(Entry):
     learned_from: str | None = None
     """Sentence for model cards; None if no student is trained this way."""
     buys: str | None = None
-    """What it needs for each labeled solution, besides the solution: a key of ``PURCHASES``. None if it cannot
-    be bought, or needs rollouts."""
+    """What it needs for each labeled solution, besides the solution: a key of ``PURCHASES``. None if that
+    cannot be bought, or is rollouts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +149,15 @@ ARMS: dict[str, Arm] = {
         scoring="product",
         learned_from="It learned from labels of those steps about which the labeler (a large process reward "
         "model) and the generator's continuations agree.",
+    ),
+    "implicit": Arm(
+        words="implicit rewards",
+        color="#E377A2",
+        marker="h",
+        scoring="last_token",
+        learned_from="It learned from one label for each solution: right if and only if its final answer is. "
+        "Its rewards are log-ratios of a language model's probabilities and those of its frozen base.",
+        buys="answer_check",
     ),
     "labeler": Arm(
         words="labeler (large PRM)",

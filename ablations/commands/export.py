@@ -67,6 +67,11 @@ def _export_model(
     source: str, out: Path, selection: Selection, store: Path | None, name: str | None, license: str | None
 ) -> None:
     trained = find_model(source, selection, store)
+    if trained.config.get("beta") is not None:
+        raise ValueError(
+            f"arm: found {trained.config['arm']}; allowed: the others, because transformers has no model for "
+            "implicit rewards"
+        )
     from ablations.labelers.checkpoints import find_checkpoint
     from results.model_card import model_card
 

@@ -29,8 +29,8 @@ from ablations.steps.validate import ValidateStudent
 from lightning_modules.outcome_loss import OutcomeLoss
 from results.vocabulary import STUDENT_ARMS
 
-ARMS = tuple(name for name, arm in STUDENT_ARMS.items() if arm.scoring == "last_token")
-"""Arms with labels of whole solutions."""
+ARMS = tuple(name for name, arm in STUDENT_ARMS.items() if arm.scoring == "last_token" and name != "implicit")
+"""Arms with labels of whole solutions, except implicit rewards, which have a loss of their own."""
 MOST_SEEDS = 5
 """Maximum number of seeds at scale small, where every form is tried at the two largest data scales."""
 

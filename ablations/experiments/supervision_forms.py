@@ -2,8 +2,9 @@
 
 The labeler's step labels are compared with soft ones, with labels of all steps, with a loss that ranks steps
 (arXiv 2410.11287), and with Monte Carlo labels from rollouts of the generator (Math-Shepherd, arXiv
-2312.08935), alone and in consensus with the labeler (arXiv 2501.07301); outcome supervision is shown for
-comparison. Records hold what each form costs per labeled solution.
+2312.08935), alone and in consensus with the labeler (arXiv 2501.07301). Shown for comparison: outcome
+supervision, and implicit rewards, which learn from outcomes (arXiv 2412.01981). Records hold what each form
+costs per labeled solution.
 
     ablations run supervision_forms --scale quick                                (two cores: about 7 minutes)
 
@@ -32,7 +33,7 @@ from ablations.supervision import rolls_out
 
 ARMS = (
     *("process", "process_soft", "process_full", "process_ranking"),
-    *("monte_carlo_hard", "monte_carlo_soft", "consensus", "prm_outcome", "final_answer"),
+    *("monte_carlo_hard", "monte_carlo_soft", "consensus", "prm_outcome", "final_answer", "implicit"),
 )
 """Default arms; a pool has those with rollouts only on request."""
 MOST_SEEDS = {"quick": 2, "small": 4}

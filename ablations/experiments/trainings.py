@@ -30,7 +30,15 @@ from ablations.steps.records import GatherRecords
 from ablations.steps.score import ScoreSolutions
 from ablations.steps.train_student import ChooseRate, MeasureLabelNoise, TrainStudent
 from ablations.steps.validate import passed_over
-from ablations.supervision import TARGETS, ConsensusArm, LabelerArm, OracleArm, RolloutArm, rolls_out
+from ablations.supervision import (
+    TARGETS,
+    AnswerArm,
+    ConsensusArm,
+    LabelerArm,
+    OracleArm,
+    RolloutArm,
+    rolls_out,
+)
 from ablations.world.world import Kind
 
 
@@ -118,6 +126,13 @@ class Trainings:
             raise ValueError(
                 f"arms: found {self.arm} with a labeler that scores whole solutions; allowed: {allowed}"
             )
+        beta = target.beta if isinstance(target, AnswerArm) else None
+        if beta is not None and (frozen is not None or students.lora is not None):
+            raise ValueError(
+                f"arms: found {self.arm} with students.{'lora' if frozen is None else 'frozen'}; allowed: "
+                "the other arms, because implicit rewards need a whole language model"
+            )
+        outcome_loss = students.outcome_loss if beta is None else "sum_logit"
         return TrainStudent(
             arm=self.arm,
             data_scale=self.data_scale,
@@ -142,8 +157,9 @@ class Trainings:
             heads=0 if frozen is None else frozen.heads,
             tuning=tried is not None,
             updates=updates,
-            outcome_loss=students.outcome_loss if self.labels_solutions else "every_token",
+            outcome_loss=outcome_loss if self.labels_solutions else "every_token",
             step_loss=step_loss,
+            beta=beta,
             max_length=self.fold.max_length,
             device=self.fold.device,
             label=f"train {self.name} seed {seed} {rate}{self.fold.name}",

@@ -27,7 +27,7 @@ from ablations.supervision import (
     Supervision,
     label_noise,
 )
-from lightning_modules.outcome_loss import OutcomeLoss
+from lightning_modules.outcome_loss import SolutionLoss
 from lightning_modules.presets import Attention, Dtype, Lora, Precision
 from lightning_modules.step_loss import StepLoss
 
@@ -140,10 +140,12 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
     """Weight decay of matrices other than embeddings."""
     dropout: float = 0.0
     """Dropout before the head."""
-    outcome_loss: OutcomeLoss = "every_token"
+    outcome_loss: SolutionLoss = "every_token"
     """Form of the outcome loss."""
     step_loss: StepLoss = "cross_entropy"
     """Form of the loss for steps."""
+    beta: float | None = None
+    """Scale of implicit rewards, which a language model is trained to give; None: the model has a head."""
     accumulate: int = 1
     """Batches into which an update is split."""
     max_length: int | None = None
@@ -279,7 +281,8 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
     ) -> RewardModel:
         """Returns the initial model: that of ``start``, a new head on states, or the base with a new head."""
         from lightning_modules.adapters import add_adapters
-        from lightning_modules.backbones import load_classifier, recompute_activations
+        from lightning_modules.backbones import load_causal, load_classifier, recompute_activations
+        from lightning_modules.implicit_reward import implicit_reward
         from lightning_modules.reward_model import RewardModel, load_backbone
         from lightning_modules.state_head import new_head
 
@@ -291,6 +294,8 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
             backbone = load_backbone(context.read(self.start).folder, base)
         elif head is not None:
             backbone = new_head(head, seed=self.seed)
+        elif self.beta is not None:
+            backbone = implicit_reward(load_causal(base, self.dtype, self.attention), self.beta)
         else:
             backbone = load_classifier(
                 base, num_labels=num_classes, seed=self.seed, dtype=self.dtype, attention=self.attention

@@ -10,7 +10,10 @@ from ablations.commands import cli
 from ablations.world import bases
 
 PLAN = ["plan", "supervision"]
-ARMS = "one or more of process, prm_outcome, final_answer, process_neutral, oracle_outcome, each once"
+ARMS = (
+    "one or more of process, prm_outcome, final_answer, process_neutral, oracle_outcome, process_soft, "
+    "process_full, process_ranking, implicit, each once"
+)
 
 SETTINGS = {
     # name: (flags, message)

@@ -70,7 +70,7 @@ def plan(settings: SupervisionSettings) -> Plan:
 
 DOUBTS = experiment(settings, plan)
 '''
-LOOK = 'color="#123456", marker="h"'
+LOOK = 'color="#123456", marker="."'
 BEFORE = {
     # an arm: its function with its line, and its record
     "ablations/supervision.py": [

@@ -11,6 +11,7 @@ from ablations.experiments import supervision
 from ablations.experiments.supervision_forms import ARMS, plan
 from ablations.steps.rollouts import RollOut
 from ablations.steps.train_student import MeasureLabelNoise, TrainStudent
+from ablations.supervision import BETA
 from results.analyses.supervision_forms import COSTS, OPERATIONS
 from results.records import check_same_solutions, read_records
 
@@ -28,7 +29,10 @@ def test_arms_differ_only_in_labels_and_their_loss():
         assert (train.step_loss == "ranking") == (arm == "process_ranking")
         assert (train.labels is not None) == (arm in (*OF_LABELER, "consensus"))
         assert (train.rollouts is not None) == arm.startswith(("monte", "consensus"))
-        own = ("arm", "seed", "data_scale", "threshold", "soft_targets", "step_loss")
+        assert (train.beta, train.outcome_loss == "sum_logit") == (
+            (BETA, True) if arm == "implicit" else (None, False)
+        )
+        own = ("arm", "seed", "data_scale", "threshold", "soft_targets", "step_loss", "beta", "outcome_loss")
         configs.append({name: value for name, value in train.config.items() if name not in own})
     assert all(config == configs[0] for config in configs)
     assert len([task for task in tasks if isinstance(task, RollOut)]) == 1  # for all arms, scales and seeds
@@ -67,16 +71,29 @@ def test_it_ends_with_tables_costs_and_figure(run_on_smoke):
     assert len(list((run.folder / "store" / "rollouts").iterdir())) == 1
 
 
+def test_implicit_rewards_run_alone_and_are_not_exported(run_on_smoke, capsys):
+    flags = ("arms=[implicit]", "data_scales=[2]", "students.max_updates=4")
+    run = run_on_smoke("supervision_forms", *(f"--settings.{flag}" for flag in flags))
+    frame = read_records(run.folder / "out" / "records.parquet")
+    own = frame[frame["arm"] == "implicit"].set_index("metric")["value"]
+    assert own["answer_checks"] == 1 and own["labeler_tokens"] == own["rollouts"] == 0
+    assert {"best_of_n", "solution_auroc", "step_auroc", "label_noise"} <= set(own.index)
+    assert cli.main(["export", str(run.folder / "out"), str(run.folder / "exported")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("ablations: arm: found implicit; allowed: the others, ") and said.count("\n") == 1
+
+
 def test_a_pool_has_the_arms_that_need_no_rollouts(tmp_path, capsys):
     pool = write_sums(tmp_path / "sums.jsonl.gz")
     given = settings_of("supervision_forms", "smoke", pool=pool)
     assert given.arms == (
         *("process", "process_soft", "process_full", "process_ranking", "prm_outcome", "final_answer"),
+        "implicit",
     )
     argv = arguments("run", pool, "sharp", tmp_path, "supervision_forms", vocabulary=300, max_length=128)
-    assert cli.main([*argv, "--settings.arms=[process,process_full]"]) == 0
+    assert cli.main([*argv, "--settings.arms=[process,process_full,implicit]"]) == 0
     shown = capsys.readouterr().out
-    assert "What labels cost" in shown and "process, all steps" in shown
+    assert "What labels cost" in shown and "process, all steps" in shown and "implicit rewards" in shown
     frame = read_records(tmp_path / "out" / "records.parquet")
     assert (frame["metric"] == "labeler_tokens").any() and not (frame["metric"] == OPERATIONS).any()
     assert (tmp_path / "out" / "figures" / "supervision_forms.png").is_file()
@@ -103,6 +120,12 @@ def test_a_pool_has_the_arms_that_need_no_rollouts(tmp_path, capsys):
         ("supervision_forms", "arms=[]", "arms: found []; allowed: one or more of process, "),
         ("supervision_forms", "rollouts=0", "rollouts: found 0; allowed: "),
         ("supervision_forms", "rollout_scores=mc", "rollout_scores: found mc; allowed without a pool: null"),
+        (
+            "supervision_forms",
+            "students.lora.rank=2",
+            "arms: found implicit with students.lora; allowed: the other arms, because ",
+        ),
+        ("orm_forms", "arms=[implicit]", "arms: found ['implicit']; allowed: one or more of "),
         ("supervision", "arms=[consensus]", "arms: found ['consensus']; allowed: one or more of process, "),
     ],
 )

@@ -167,12 +167,14 @@ def test_final_answer_and_arms():
         and not rolls_out(name)
     }
     assert list(targets) == [
-        *("process", "prm_outcome", "final_answer", "process_soft", "process_full", "process_ranking")
+        *("process", "prm_outcome", "final_answer", "process_soft", "process_full", "process_ranking"),
+        "implicit",
     ]
     assert {len(target) for target in targets.values()} == {4}
     assert targets["process"].step_target.values.tolist() == [1, 1, 1, 1, 0, IGNORE, IGNORE, 0, 1, 0]
     assert targets["prm_outcome"].solution_target.tolist() == [1, 0, 0, 0]
     assert targets["final_answer"].solution_target.tolist() == [1, 1, 0, 0]
+    assert targets["implicit"].solution_target.tolist() == [1, 1, 0, 0]
 
 
 def test_full_length_labels_by_hand():

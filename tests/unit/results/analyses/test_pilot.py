@@ -69,7 +69,7 @@ def test_what_has_no_price() -> None:
 
     assert reason(option(), "step_label") == "no price for step labels"
     assert reason(option(acquisition="diverse"), "answer_check") == "no price for answer checks"
-    assert reason(option("oracle_outcome")) == "it cannot be bought"
+    assert reason(option("oracle_outcome")) == "its labels have no price here"
     assert "acquisition" in str(reason(option(acquisition="guessed")))
     assert "how many" in str(reason(replace(option(acquisition="diverse"), candidates=None)))
 
