@@ -230,7 +230,7 @@ def test_no_console_errors_and_nothing_fetched(page: Any) -> None:
             "return Array.from(document.images).every(i => i.complete && i.naturalWidth > 100) && "
             "document.images.length"
         )
-        == 5
+        == 4
     )
 
 
