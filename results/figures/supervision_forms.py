@@ -27,7 +27,7 @@ def plot(frame: pd.DataFrame, ax: Axes, x: str) -> Axes:
     rows = solved_by_cost(frame)
     arms = [arm for arm in STUDENT_ARMS if (rows["arm"] == arm).any()]
     by_scale = x == "data_scale"
-    for arm, factor in zip(arms, apart(len(arms), 1.05 if by_scale else 1.02), strict=True):
+    for arm, factor in zip(arms, apart(len(arms), 1.03 if by_scale else 1.02), strict=True):
         line = rows[rows["arm"] == arm].sort_values("data_scale")
         at = line[x].to_numpy(np.float64) * factor
         with_intervals(ax, at, line, ARMS[arm], label=ARMS[arm].words, linewidth=1.2)
