@@ -8,7 +8,9 @@ and read the introduction again.
 
 from pathlib import Path
 
-from results.analyses.decisions import decision_tables, every_pair
+import pandas as pd
+
+from results.analyses.decisions import agreements, decision_tables, every_pair, shared_n
 from results.claims_page import REFERENCE
 from results.records import read_records
 from results.tables.rendering import Table, markdown_table, text_of
@@ -43,18 +45,25 @@ runs are of three embedded worlds, and of [real solutions](real-solutions.md) to
 - Worlds of one family decide alike, and a world of another family less so. Agreement among worlds is
   no evidence about real solutions.
 
+![Agreement with the run on real solutions, by kind of decision](decisions.png)
+
 The real side is a single run of 100 problems, and its students are linear heads on a frozen model of 135M
 parameters. Stronger students may decide differently. `ablations decisions RUN --real RUN` makes these
 tables for your own runs.
 """
 
 
-def decisions_page() -> str:
-    """Return the page as Markdown."""
+def read_runs() -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
+    """Read the records of the worlds and of the real solutions."""
     worlds, real = (
         {name: read_records(REFERENCE / folder / "records.parquet") for name, folder in runs.items()}
         for runs in (WORLDS, REAL)
     )
+    return worlds, real
+
+
+def decisions_page(worlds: dict[str, pd.DataFrame], real: dict[str, pd.DataFrame]) -> str:
+    """Return the page as Markdown."""
     accuracy, each = decision_tables(worlds, real)
     return "\n".join([_INTRODUCTION, *map(_section, (accuracy, every_pair(worlds | real), each))])
 
@@ -65,4 +74,9 @@ def _section(table: Table) -> str:
 
 
 if __name__ == "__main__":
-    write_text(PAGE, decisions_page())
+    from results.figures.decisions import draw
+
+    worlds, real = read_runs()
+    write_text(PAGE, decisions_page(worlds, real))
+    found = agreements(worlds, real, shared_n([*worlds.values(), *real.values()]))
+    draw(found, PAGE.with_suffix(""))[1].unlink()  # the page needs the PNG file only

@@ -1,7 +1,8 @@
 """What embedded worlds can tell about real solutions: how often both choose the same arm."""
 
 from collections.abc import Mapping, Sequence
-from itertools import permutations
+from dataclasses import dataclass
+from itertools import permutations, product
 
 import pandas as pd
 
@@ -44,37 +45,71 @@ def shared_n(frames: Sequence[pd.DataFrame], n: int | None = None) -> int:
     return n or max(shared)
 
 
-def decision_tables(
-    proxies: Mapping[str, pd.DataFrame], targets: Mapping[str, pd.DataFrame], n: int | None = None
-) -> list[Table]:
-    """Tabulates how often each proxy chooses as each target does, by kind of decision, and each decision.
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """How often one run chooses as another does, for one kind of decision."""
+
+    proxy: str
+    """Name of the cheap run."""
+    target: str
+    """Name of the run that it is to predict."""
+    kind: str
+    """What is decided."""
+    decisions: tuple[Decision, ...]
+    accuracy: Accuracy
+
+
+def agreements(
+    proxies: Mapping[str, pd.DataFrame], targets: Mapping[str, pd.DataFrame], n: int
+) -> list[Agreement]:
+    """Compares the choices of each cheap run with those of each target, by kind of decision.
 
     Args:
         proxies: name of each cheap run -> its records.
         targets: name of each run to be predicted -> its records.
-        n: N of best-of-N; None: the largest that all have.
+        n: N of best-of-N.
+
+    Raises:
+        ValueError: two runs share no two arms.
+    """
+    found = []
+    for (target_name, target), (proxy_name, proxy) in product(targets.items(), proxies.items()):
+        values = [best_of_n(proxy, n), best_of_n(target, n)]
+        kinds = questions(values)
+        if not kinds:
+            raise ValueError(
+                f"run: found no two arms in both {proxy_name} and {target_name}; allowed: runs that share two"
+            )
+        for kind, pairs in kinds.items():
+            made = tuple(decisions(*values, pairs))
+            found.append(
+                Agreement(
+                    proxy=proxy_name, target=target_name, kind=kind, decisions=made, accuracy=accuracy(made)
+                )
+            )
+    return found
+
+
+def decision_tables(
+    proxies: Mapping[str, pd.DataFrame], targets: Mapping[str, pd.DataFrame], n: int | None = None
+) -> list[Table]:
+    """Tabulates how often each cheap run chooses as each target does, and each decision.
+
+    The arguments are those of `agreements`; N is by default the largest that all runs have.
 
     Raises:
         ValueError: runs share no N, or no two arms.
     """
     n = shared_n([*proxies.values(), *targets.values()], n)
-    rows: list[tuple[Cell, ...]] = []
-    made: list[tuple[Cell, ...]] = []
-    for target_name, target in targets.items():
-        target_values = best_of_n(target, n)
-        for proxy_name, proxy in proxies.items():
-            proxy_values = best_of_n(proxy, n)
-            kinds = questions([proxy_values, target_values])
-            if not kinds:
-                raise ValueError(
-                    f"run: found no two arms in both {proxy_name} and {target_name}; allowed: runs that "
-                    "share two"
-                )
-            names = (word(proxy_name), word(target_name))
-            for kind, pairs in kinds.items():
-                found = decisions(proxy_values, target_values, pairs)
-                rows.append((*names, word(kind), *_accuracy_cells(accuracy(found))))
-                made += [(*names, *_decision_cells(one, target)) for one in found]
+    found = agreements(proxies, targets, n)
+    rows = [
+        (word(one.proxy), word(one.target), word(one.kind), *_accuracy_cells(one.accuracy)) for one in found
+    ]
+    made = [
+        (word(one.proxy), word(one.target), *_decision_cells(decision, targets[one.target]))
+        for one in found
+        for decision in one.decisions
+    ]
     return [_summary(rows, n), _each(made, n)]
 
 
