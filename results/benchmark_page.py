@@ -8,7 +8,7 @@ writes ``docs/results/benchmark.md`` from ``results/reference/benchmark.json``.
 from pathlib import Path
 
 from results.benchmark import METRICS_VERSION, Entry, read_entries, tables
-from results.tables.rendering import Table, markdown_table, text_of
+from results.tables.rendering import Table, as_markdown
 from results.writing import write_text
 
 PAGE = Path(__file__).parents[1] / "docs" / "results" / "benchmark.md"
@@ -51,18 +51,13 @@ def benchmark_page() -> str:
     entries = read_entries(RESULTS)
     parts = [_INTRODUCTION.format(version=METRICS_VERSION)]
     for table in tables(entries):
-        parts += [f"## {table.title}\n", f"{_hash(table, entries)}\n", f"{table.lead}\n", _markdown(table)]
+        parts += [f"## {table.title}\n", f"{_hash(table, entries)}\n", f"{table.lead}\n", as_markdown(table)]
     return "\n".join(parts)
 
 
 def _hash(table: Table, entries: list[Entry]) -> str:
     (sha256,) = {entry.sha256 for entry in entries if entry.pool == table.title}
     return f"Content: `{sha256}`."
-
-
-def _markdown(table: Table) -> str:
-    rows = [[text_of(cell) for cell in row] for row in table.rows]
-    return markdown_table([head.name for head in table.heads], rows)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from results.model_card import render
-from results.tables.rendering import Table, markdown_table, text_of
+from results.tables.rendering import Table, as_markdown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +36,7 @@ def data_card(card: DataCard) -> str:
         "configs": [{"config_name": "default", "data_files": card.file}],
     }
     tables = [
-        {
-            "title": table.title,
-            "lead": table.lead,
-            "markdown": markdown_table(
-                [head.name for head in table.heads], ([text_of(cell) for cell in row] for row in table.rows)
-            ),
-        }
+        {"title": table.title, "lead": table.lead, "markdown": as_markdown(table)}
         for table in card.tables
         if table.printed
     ]

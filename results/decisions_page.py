@@ -13,7 +13,7 @@ import pandas as pd
 from results.analyses.decisions import agreements, decision_tables, every_pair, shared_n
 from results.claims_page import REFERENCE
 from results.records import read_records
-from results.tables.rendering import Table, markdown_table, text_of
+from results.tables.rendering import Table, as_markdown
 from results.writing import write_text
 
 PAGE = Path(__file__).parents[1] / "docs" / "results" / "decisions.md"
@@ -69,8 +69,7 @@ def decisions_page(worlds: dict[str, pd.DataFrame], real: dict[str, pd.DataFrame
 
 
 def _section(table: Table) -> str:
-    rows = [[text_of(cell) for cell in row] for row in table.rows]
-    return f"## {table.title}\n\n{table.lead}\n\n{markdown_table([head.name for head in table.heads], rows)}"
+    return f"## {table.title}\n\n{table.lead}\n\n{as_markdown(table)}"
 
 
 if __name__ == "__main__":

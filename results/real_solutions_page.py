@@ -13,7 +13,7 @@ import pandas as pd
 from results.claims_page import REFERENCE
 from results.findings import claims_table, count_verdicts, findings
 from results.records import read_records
-from results.tables.rendering import Table, markdown_table, text_of
+from results.tables.rendering import as_markdown
 from results.tables.shared import arms_table
 from results.writing import write_text
 
@@ -46,15 +46,10 @@ def real_solutions_page(frame: pd.DataFrame) -> str:
     return "\n".join(
         [
             _INTRODUCTION,
-            f"## Claims\n\n{count_verdicts(found)}\n\n{_markdown(claims_table(found))}",
-            f"## Arms\n\n{arms.lead}\n\n{_markdown(arms)}",
+            f"## Claims\n\n{count_verdicts(found)}\n\n{as_markdown(claims_table(found))}",
+            f"## Arms\n\n{arms.lead}\n\n{as_markdown(arms)}",
         ]
     )
-
-
-def _markdown(table: Table) -> str:
-    rows = [[text_of(cell) for cell in row] for row in table.rows]
-    return markdown_table([head.name for head in table.heads], rows)
 
 
 if __name__ == "__main__":

@@ -74,14 +74,14 @@ def agreements(
     """
     found = []
     for (target_name, target), (proxy_name, proxy) in product(targets.items(), proxies.items()):
-        values = [best_of_n(proxy, n), best_of_n(target, n)]
-        kinds = questions(values)
+        cheap, real = best_of_n(proxy, n), best_of_n(target, n)
+        kinds = questions([cheap, real])
         if not kinds:
             raise ValueError(
                 f"run: found no two arms in both {proxy_name} and {target_name}; allowed: runs that share two"
             )
         for kind, pairs in kinds.items():
-            made = tuple(decisions(*values, pairs))
+            made = tuple(decisions(cheap, real, pairs))
             found.append(
                 Agreement(
                     proxy=proxy_name, target=target_name, kind=kind, decisions=made, accuracy=accuracy(made)

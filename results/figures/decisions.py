@@ -27,11 +27,11 @@ def plot(found: Sequence[Agreement], ax: Axes) -> Axes:
         run, accuracy = runs.index(one.proxy), one.accuracy
         height = kinds.index(one.kind) + 0.2 * (run - (len(runs) - 1) / 2)
         ax.hlines(height, accuracy.lower, accuracy.upper, color=COLORS[run], linewidth=1.6)
-        label = one.proxy if one.kind == kinds[0] else None
+        label = one.proxy if one.kind == kinds[0] else "_"
         ax.plot(accuracy.agreement, height, MARKERS[run], color=COLORS[run], markersize=6.5, label=label)
     for height, kind in enumerate(kinds):
         repeat = next(one.accuracy.ceiling for one in found if one.kind == kind)
-        label = "a repeat of the real run" if height == 0 else None
+        label = "a repeat of the real run" if height == 0 else "_"
         ax.vlines(repeat, height - 0.4, height + 0.4, color="#555555", linestyle=":", label=label)
     ax.axvline(0.5, color="#8A8A8A", linewidth=1, linestyle=(0, (5, 2)), label="a coin")
     ax.set_yticks(range(len(kinds)), [kind.replace(" beats ", " beats\n") for kind in kinds])

@@ -199,6 +199,13 @@ def as_text(table: Table) -> str:
     return "\n".join([*about, line(lines[0]), rule, *(line(cells) for cells in lines[1:])]) + "\n"
 
 
+def as_markdown(table: Table) -> str:
+    """Format the columns of a table as lines of Markdown."""
+    return markdown_table(
+        [head.name for head in table.heads], ([text_of(cell) for cell in row] for row in table.rows)
+    )
+
+
 def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Format a table as lines of Markdown."""
     return "".join(f"| {' | '.join(cells)} |\n" for cells in [heads, ["---"] * len(heads), *rows])
