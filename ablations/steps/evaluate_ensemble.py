@@ -11,6 +11,7 @@ from ablations.engine.step import Context, Step
 from ablations.evaluation.best_of_n import best_of_n, in_top, top_share, weighted_vote
 from ablations.evaluation.discrimination import solution_auroc
 from ablations.evaluation.ensembles import COMBINERS, log_right
+from ablations.evaluation.false_positives import has_wrong_step
 from ablations.evaluation.scoring_rules import SCORING_OF, Scores
 from ablations.steps.evaluation_rows import EvaluatedSolutions, Row, Rows, defined
 from ablations.steps.training_facts import cell_columns
@@ -67,7 +68,7 @@ class EvaluateEnsemble(Step[Rows], name="ensemble"):
 def _rows(tests: EvaluatedSolutions, score: Scores, ratings: Ratings) -> list[Row]:
     """Returns the rows on test problems, by log P(right), float64 [R]."""
     believed = np.nan_to_num(np.exp(score))
-    error_free = tests.correct & (ratings.steps.reduce(np.minimum, 1) >= 0)
+    error_free = tests.correct & ~has_wrong_step(ratings.steps)
     best, top = partial(best_of_n, ns=tests.ns), partial(top_share, ns=tests.ns)
     vote = partial(weighted_vote, ns=[tests.smallest], draws=1, seed=0)
     rows = tests.by_score(score)
