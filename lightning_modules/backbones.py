@@ -190,6 +190,21 @@ def keep_layers(config: PreTrainedConfig, layers: int) -> None:
         config.layer_types = config.layer_types[:layers]
 
 
+def layers_of(model: torch.nn.Module) -> list[torch.nn.Module]:
+    """Lists the layers of a transformers model; none if transformers does not name its kind of layer."""
+    names = set(getattr(model, "_no_split_modules", None) or ())
+    return [module for module in model.modules() if type(module).__name__ in names]
+
+
+def compile_layers(model: torch.nn.Module) -> None:
+    """Lets torch compile the layers, once for all of them and for all sizes of batches.
+
+    Kernels are cached on disk, for later processes too.
+    """
+    for layer in layers_of(model):
+        layer.compile(dynamic=True)
+
+
 def recompute_activations(model: PreTrainedModel) -> None:
     """Makes layers recompute their activations for the gradients instead of keeping them, to save memory."""
     name = "activation_checkpointing_enable"  # its name in recent versions of transformers

@@ -11,6 +11,7 @@ import copy
 from typing import Any
 
 import torch
+from torch.nn.attention.flex_attention import BlockMask, create_mask
 from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
@@ -58,6 +59,7 @@ class ImplicitReward(PreTrainedModel):
     supports_gradient_checkpointing = True
     _supports_sdpa = True
     _supports_flash_attn = True
+    _supports_flex_attn = True
 
     def __init__(self, config: ImplicitRewardConfig) -> None:
         super().__init__(config)
@@ -85,13 +87,15 @@ class ImplicitReward(PreTrainedModel):
         attention_mask: torch.Tensor | None = None,
         position_ids: torch.Tensor | None = None,
         use_cache: bool = False,
+        **packing: Any,
     ) -> TokenClassifierOutput:
         """Computes logits [B, T, 2] in float32; zeros where a token has none before it."""
         rows = {"input_ids": input_ids, "attention_mask": attention_mask, "position_ids": position_ids}
+        rows |= packing
         policy_BTV = self.policy(**rows, use_cache=use_cache).logits.float().log_softmax(-1)
         with torch.no_grad():
             reference_BTV = self.reference(**rows, use_cache=use_cache).logits.float().log_softmax(-1)
-        before_BT = previous_columns(input_ids, attention_mask)
+        before_BT = previous_columns(input_ids, attention_mask, position_ids)
         row_B1 = torch.arange(len(input_ids), device=input_ids.device)[:, None]
         at = (row_B1, before_BT.clamp_min(0), input_ids)
         logit_BT = self.config.beta * (policy_BTV[at] - reference_BTV[at])
@@ -99,19 +103,31 @@ class ImplicitReward(PreTrainedModel):
         return TokenClassifierOutput(logits=torch.stack([torch.zeros_like(logit_BT), logit_BT], -1))
 
 
-def previous_columns(input_ids: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
+def previous_columns(
+    input_ids: torch.Tensor,
+    attention_mask: torch.Tensor | BlockMask | None,
+    position_ids: torch.Tensor | None = None,
+) -> torch.Tensor:
     """Finds the column of the token before each one, int64 [B, T]; -1 if there is none.
 
     Args:
         input_ids: int64 [B, T].
-        attention_mask: None; [B, T], 1 where there is a token; or additive [B, 1, T, T], where a token sees
-            those before it in its branch of a trie, of which the last is the one just before it.
+        attention_mask: None; [B, T], 1 where there is a token; or [B, 1, T, T], additive or FlexAttention's,
+            where a token sees those before it in its branch of a trie, of which the last is the one just
+            before it.
+        position_ids: int64 [B, T], from 0 where a sequence begins; None: each row is one.
     """
     column = torch.arange(input_ids.shape[1], device=input_ids.device)
+    if isinstance(attention_mask, BlockMask):
+        rows, width = input_ids.shape
+        sees = create_mask(attention_mask.mask_mod, rows, 1, width, width, device=input_ids.device)
+        return torch.where(sees[:, 0].tril(-1), column, -1).amax(-1)
     if attention_mask is not None and attention_mask.ndim == 4:
         seen = (attention_mask[:, 0] == 0).tril(-1)
         return torch.where(seen, column, -1).amax(-1)
     before = (column - 1).expand_as(input_ids)
+    if position_ids is not None:
+        before = torch.where(position_ids > 0, before, -1)
     return before if attention_mask is None else torch.where(attention_mask > 0, before, -1)
 
 

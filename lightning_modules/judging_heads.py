@@ -22,7 +22,7 @@ from transformers import (
 from transformers.modeling_outputs import TokenClassifierOutput
 
 from lightning_modules.backbones import load_whole
-from lightning_modules.prefix_trees import tolerance
+from lightning_modules.row_choice import tolerance
 
 
 class _HeadedDecoder(PreTrainedModel):

@@ -6,7 +6,7 @@ The cost of a forward pass over rows grows with the square of their width.
 from __future__ import annotations
 
 import bisect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,16 @@ import torch
 _WIDTHS = (64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
 """Row widths to try."""
 
-UNMASKED = 0.6
-"""Cost of attention without a mask, of that with one: on CPUs 0.4 to 0.64, for widths of 64 to 256."""
 CPU_CELLS = 2048
 """Most cells of a forward pass on a CPU: more do not fit into its cache."""
 OTHER_CELLS = 32_768
 """Most cells of a forward pass on other devices."""
+OTHER_UNMASKED = 0.25
+"""Like `RowCost.unmasked`, on other devices: their kernels for masks skip nothing. Not measured."""
+OTHER_PASS = 1e11
+"""Weights times tokens whose products take other devices as long as the start of a pass. Not measured."""
+OTHER_PASS_TOKENS = 2048.0
+"""Fewest tokens that occupy other devices. Not measured."""
 
 
 def most_cells(device: torch.device) -> int:
@@ -39,10 +43,12 @@ class RowCost:
     """Width of a row, in tokens, at which attention costs as much as everything else."""
     pass_tokens: float = 128.0
     """Fixed cost of one more forward pass, in tokens of a narrow row."""
+    unmasked: float = 0.6
+    """Cost of attention without a mask, of that with one: on CPUs 0.4 to 0.64, for widths of 64 to 256."""
 
     def row(self, width: np.ndarray | float, masked: bool = True) -> Any:
         """Returns the cost of one row of `width` tokens."""
-        return width * (self.attention_tokens + (width if masked else UNMASKED * width))
+        return width * (self.attention_tokens + (width if masked else self.unmasked * width))
 
     @property
     def per_pass(self) -> float:
@@ -50,17 +56,25 @@ class RowCost:
         return self.pass_tokens * self.attention_tokens
 
 
-def cost_of(model: torch.nn.Module) -> RowCost:
+def cost_of(model: torch.nn.Module, device: str | torch.device | None = None) -> RowCost:
     """Estimates the cost of a transformers model's rows from the sizes in its config.
 
     In each layer a token takes about ``2 (4 h^2 + 3 h i)`` operations, and its attention ``4 h`` per token of
     the row.
+
+    Args:
+        model: The model.
+        device: Device on which it will run; None: where it is.
     """
     config = getattr(model, "config", None)
     hidden, intermediate = getattr(config, "hidden_size", None), getattr(config, "intermediate_size", None)
     if not isinstance(hidden, int) or not isinstance(intermediate, int):
         return RowCost()
-    return RowCost(attention_tokens=2.0 * hidden + 1.5 * intermediate)
+    cost = RowCost(attention_tokens=2.0 * hidden + 1.5 * intermediate)
+    if torch.device(device or next(model.parameters()).device).type == "cpu":
+        return cost
+    weights = sum(weight.numel() for weight in model.parameters())
+    return replace(cost, pass_tokens=max(OTHER_PASS / weights, OTHER_PASS_TOKENS), unmasked=OTHER_UNMASKED)
 
 
 def cut_chunks(length: np.ndarray, shared: np.ndarray, capacity: int) -> np.ndarray:

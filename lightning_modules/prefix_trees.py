@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from torch.nn.attention.flex_attention import BlockMask, create_block_mask
 
 from lightning_modules.packing import (
     RowCost,
@@ -29,9 +29,7 @@ from lightning_modules.packing import (
     split_rows,
 )
 
-Rows = Literal["trie", "causal", "padded"]
-TOLERANCE = 1e-4
-"""Most by which equal computations in float32 may differ, as a share of the largest logit."""
+Rows = Literal["trie", "causal", "packed", "padded"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +43,18 @@ class Layout:
     end_BT: torch.Tensor
     """int64, column after the last descendant of the token; its own column + 1 in empty cells."""
     rows: Rows
-    """What a row holds: a trie of sequences; or one sequence, for a causal model or for any model."""
+    """What a row holds: a trie of sequences; one sequence, for a causal model; sequences one after the other,
+    for kernels that know where each begins; or one sequence, for any model."""
     sequences: np.ndarray
     """int64 [N], indices of the given sequences that this layout holds, ascending."""
     node_of: np.ndarray
     """int64, flat cell (row * T + column) of each token of those sequences, one sequence after the other."""
     offsets: np.ndarray
     """int64 [N + 1], where each sequence begins in `node_of`."""
+    start: torch.Tensor
+    """int32 [U + 1], cell where each of U distinct sequences that follow one another begins, and the end."""
+    longest: int
+    """Number of tokens of the longest sequence."""
 
     def cells(self, index: int) -> np.ndarray:
         """Returns the flat cells of the tokens of this layout's `index`-th sequence."""
@@ -59,7 +62,7 @@ class Layout:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Layout:
         """Returns the layout with its tensors on a device."""
-        tensors = ("token_BT", "position_BT", "end_BT")
+        tensors = ("token_BT", "position_BT", "end_BT", "start")
         moved = {name: getattr(self, name).to(device, non_blocking=non_blocking) for name in tensors}
         return replace(self, **moved)
 
@@ -69,8 +72,28 @@ class Layout:
         before = column[None, :, None] >= column[None, None, :]
         return (before & (column[None, :, None] < self.end_BT[:, None, :]))[:, None]
 
-    def inputs(self, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
-        """Makes the keyword arguments for a transformers model's forward pass."""
+    def additive_mask(self, dtype: torch.dtype) -> torch.Tensor:
+        """Makes the mask of `visible` for addition to products.
+
+        Eager attention needs it, and the CPU's fused kernel would convert a bool mask at every layer.
+        """
+        zero = torch.zeros((), dtype=dtype, device=self.end_BT.device)
+        return zero.masked_fill(~self.visible(), torch.finfo(dtype).min)
+
+    def block_mask(self) -> BlockMask:
+        """Makes the mask of `visible` for FlexAttention, which skips blocks where no token sees another."""
+        end_BT = self.end_BT
+
+        def sees(
+            row: torch.Tensor, _head: torch.Tensor, query: torch.Tensor, key: torch.Tensor
+        ) -> torch.Tensor:
+            return (key <= query) & (query < end_BT[row, key])
+
+        rows, width = end_BT.shape
+        return create_block_mask(sees, rows, None, width, width, device=end_BT.device)
+
+    def inputs(self, model: Any) -> dict[str, Any]:
+        """Makes the keyword arguments for a forward pass of a transformers model."""
         if self.rows == "causal":  # no token sees what follows it, so that padding needs no mask
             return {"input_ids": self.token_BT}
         if self.rows == "padded":
@@ -81,11 +104,14 @@ class Layout:
                 "attention_mask": held.long(),
                 "position_ids": self.position_BT,
             }
-        # Additive, because eager attention needs it and because the CPU's fused kernel would convert a bool
-        # mask at every layer.
-        mask = torch.zeros((), dtype=dtype, device=self.token_BT.device).masked_fill(
-            ~self.visible(), torch.finfo(dtype).min
-        )
+        if self.rows == "packed":
+            return {
+                **{"input_ids": self.token_BT, "position_ids": self.position_BT},
+                **{"cu_seq_lens_q": self.start, "cu_seq_lens_k": self.start},
+                **{"max_length_q": self.longest, "max_length_k": self.longest},
+            }
+        flexible = getattr(model.config, "_attn_implementation", None) == "flex_attention"
+        mask = self.block_mask() if flexible else self.additive_mask(model.dtype)
         return {"input_ids": self.token_BT, "attention_mask": mask, "position_ids": self.position_BT}
 
 
@@ -93,12 +119,12 @@ def layout(
     token_ids: Sequence[np.ndarray],
     capacity: int | None = None,
     *,
-    share_prefixes: bool = True,
+    rows: Rows = "trie",
     cost: RowCost | None = None,
 ) -> Layout:
     """Lays all sequences out in one tensor; see `layouts`."""
     cost = replace(cost or RowCost(), pass_tokens=float("inf"))
-    return layouts(token_ids, capacity, max_tokens=None, share_prefixes=share_prefixes, cost=cost)[0]
+    return layouts(token_ids, capacity, rows=rows, cost=cost)[0]
 
 
 def layouts(
@@ -106,18 +132,20 @@ def layouts(
     capacity: int | None = None,
     *,
     max_tokens: int | None = None,
-    share_prefixes: bool = True,
+    rows: Rows = "trie",
     cost: RowCost | None = None,
 ) -> list[Layout]:
     """Lays sequences out in rows at the least cost, in blocks of rows of similar width.
+
+    Equal sequences are computed once, whatever the rows.
 
     Args:
         token_ids: N sequences of token ids, none empty.
         capacity: Most tokens per row, unless one sequence has more; None: what costs least.
         max_tokens: Most cells per block, unless one row has more; None: no limit.
-        share_prefixes: Whether common prefixes are computed once where that costs less than a row per
-            sequence without a mask. False, for models that do not take masks of any shape or are not causal:
-            one row per distinct sequence, padded on the right.
+        rows: Rows that the model computes right; see `row_choice.choose_rows`. "trie": common prefixes are
+            computed once where that costs less than a row per sequence without a mask, which is "causal".
+            "packed": sequences one after the other, in one row per block. "padded": a row per sequence.
         cost: Cost of rows and passes.
 
     Returns:
@@ -135,21 +163,25 @@ def layouts(
         )
     cost = cost or RowCost()
     forest = _Forest.grow(token_ids)
-    kind: Rows = "causal" if share_prefixes else "padded"
-    rows, fill = [[index] for index in range(len(forest.length))], forest.length
-    if share_prefixes:
+    alone, count = np.ones(len(forest.length), dtype=bool), len(forest.length)
+    if rows == "packed":
+        room = int(forest.length.sum()) if max_tokens is None else max_tokens
+        return [forest.cut(alone).write([sorted(row)], rows) for row in best_fit(forest.length, room)]
+    plan, fill = [[index] for index in range(count)], forest.length
+    if rows == "trie":
         widths = [capacity] if capacity is not None else candidate_widths(forest.length)
-        plans = (forest.pack(width) for width in widths)
-        tries = min(plans, key=lambda plan: rows_cost(plan[1], cost, max_tokens))
+        tries = min(map(forest.pack, widths), key=lambda packed: rows_cost(packed[1], cost, max_tokens))
         if capacity is not None or rows_cost(tries[1], cost, max_tokens) < rows_cost(
             fill, cost, max_tokens, masked=False
         ):
-            kind, (rows, fill) = "trie", tries
+            plan, fill = tries
+        else:
+            rows = "causal"
     order = np.argsort(-fill, kind="stable")
-    starts = split_rows(fill[order], cost, max_tokens, masked=kind != "causal")
-    forest = forest.cut(first_of_chunks(rows, len(forest.length)))
+    starts = split_rows(fill[order], cost, max_tokens, masked=rows != "causal")
+    forest = forest.cut(first_of_chunks(plan, count))
     return [
-        forest.write([rows[row] for row in order[start:stop]], kind)
+        forest.write([plan[row] for row in order[start:stop]], rows)
         for start, stop in zip(starts[:-1], starts[1:], strict=True)
     ]
 
@@ -248,6 +280,8 @@ class _Forest:
             sequences=sequences,
             node_of=cell_UT[at][depth < length[at][:, None]],
             offsets=offsets,
+            start=torch.from_numpy(node.astype(np.int32)),
+            longest=int(length.max()),
         )
 
 
@@ -284,65 +318,3 @@ def target_weights(layout: Layout, targets: Sequence[np.ndarray], num_classes: i
         flat = layout.node_of[held] * num_classes + joined[held]
         weight = np.bincount(flat, minlength=cells * num_classes)
     return torch.from_numpy(weight.astype(np.float32).reshape(*layout.token_BT.shape, num_classes))
-
-
-def tolerance(dtype: torch.dtype) -> float:
-    """Returns the most by which equal computations may differ, as a share of the largest logit."""
-    return max(TOLERANCE, 8 * torch.finfo(dtype).eps)
-
-
-def check_layout(model: torch.nn.Module, seed: int = 0) -> bool:
-    """Tests on random sequences whether a model computes in tries, and without a mask, what it does in rows.
-
-    The tolerance follows the precision of the weights and is relative to the largest logit, because a new
-    head's logits are small.
-
-    Args:
-        model: A transformers model that returns `logits`, or hidden states.
-        seed: Seed for the random sequences.
-    """
-    model = getattr(model, "policy", model)  # implicit rewards are 0 in all rows until they are trained
-    config = getattr(model, "config", None)
-    takes_masks = getattr(config, "_attn_implementation", None) in ("sdpa", "eager")
-    windows = {*(getattr(config, "layer_types", None) or ()), "full_attention"} != {"full_attention"}
-    tokens = hasattr(config, "vocab_size")  # else it reads something else
-    if not takes_masks or not tokens or windows or getattr(config, "sliding_window", None) is not None:
-        return False  # our mask would not reach the kernel, or would replace a window that it lacks
-    parameter = next(model.parameters())
-    known = _CHECKED.setdefault(model, {})
-    how = (config._attn_implementation, parameter.dtype, parameter.device, seed)  # type: ignore[union-attr]
-    if how not in known:
-        known[how] = _same_in_all_rows(model, parameter, seed)
-    return known[how]
-
-
-_CHECKED: WeakKeyDictionary[torch.nn.Module, dict[tuple[Any, ...], bool]] = WeakKeyDictionary()
-"""What `check_layout` found for each model, by how it computes: weights do not matter."""
-
-
-def _same_in_all_rows(model: torch.nn.Module, parameter: torch.Tensor, seed: int) -> bool:
-    random = np.random.default_rng(seed)
-    vocabulary = int(model.config.vocab_size)  # type: ignore[union-attr,arg-type]
-    stem = random.integers(0, vocabulary, 24)
-    token_ids = [
-        np.append(stem[:at], random.integers(0, vocabulary, 3 + at // 3)) for at in (1, 6, 6, 12, 24, 24)
-    ]
-    was_training = model.training
-    model.eval()
-    padded = layout(token_ids, share_prefixes=False)
-    with torch.inference_mode():
-        alone = _per_sequence(model, padded, parameter)
-        others = [
-            _per_sequence(model, one, parameter)
-            for one in (layout(token_ids, capacity=96), replace(padded, rows="causal"))
-        ]
-    model.train(was_training)
-    worst = max(float((other - alone).abs().max()) for other in others)
-    return worst <= tolerance(parameter.dtype) * float(alone.abs().max())
-
-
-def _per_sequence(model: torch.nn.Module, laid_out: Layout, parameter: torch.Tensor) -> torch.Tensor:
-    laid_out = laid_out.to(parameter.device)
-    out = model(**laid_out.inputs(parameter.dtype), use_cache=False)
-    found = out.logits if hasattr(out, "logits") else out.last_hidden_state
-    return found.flatten(0, 1)[torch.from_numpy(laid_out.node_of).to(found.device)].double()

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 Architecture = Literal["llama", "qwen2"]
 Dtype = Literal["float32", "bfloat16"]
-Attention = Literal["sdpa", "eager", "flash_attention_2"]
+Attention = Literal["sdpa", "eager", "flex_attention", "flash_attention_2"]
 Precision = Literal["32-true", "bf16-mixed"]
 """Lightning's names."""
 

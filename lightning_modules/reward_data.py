@@ -20,7 +20,7 @@ import torch
 from lightning_modules.encoding import IGNORE, Encoded, Example, encode_all, find_wrong_targets, token_targets
 from lightning_modules.outcome_loss import POOLING, SolutionLoss, token_weights
 from lightning_modules.packing import RowCost
-from lightning_modules.prefix_trees import Layout, layouts, target_weights
+from lightning_modules.prefix_trees import Layout, Rows, layouts, target_weights
 from lightning_modules.step_loss import StepLoss
 from lightning_modules.step_ranks import StepRanks
 
@@ -87,8 +87,8 @@ class RewardDataset:
     """Targets of each solution: int [T], a class or -100; or float [T, C], class probabilities or zeros."""
     num_classes: int
     """Number of classes of the model."""
-    share_prefixes: bool = True
-    """Whether common prefixes are computed once; see `prefix_trees.check_layout`."""
+    rows: Rows = "trie"
+    """Rows that the model computes; see `row_choice.choose_rows`."""
     cost: RowCost = field(default_factory=RowCost)
     """Cost of rows for the model that is trained; see `packing.cost_of`."""
     outcome_loss: SolutionLoss = "every_token"
@@ -187,7 +187,7 @@ class RewardDataset:
             token_ids, targets = [np.zeros(1, np.int32)], [np.full(1, IGNORE, np.int8)]
         if self.outcome_loss in ("every_and_last", *POOLING):
             targets = [self._weighted(target) for target in targets]
-        blocks = layouts(token_ids, share_prefixes=self.share_prefixes, cost=self.cost)
+        blocks = layouts(token_ids, rows=self.rows, cost=self.cost)
         weights = tuple(target_weights(block, targets, self.num_classes) for block in blocks)
         pools: tuple[PooledLogits, ...] = ()
         if self.outcome_loss in POOLING:
@@ -336,7 +336,7 @@ class RewardData(lightning.LightningDataModule):
         separator: str = "\n",
         max_length: int | None = None,
         validation: Sequence[Example] | RewardDataset | None = None,
-        share_prefixes: bool = True,
+        rows: Rows = "trie",
         cost: RowCost | None = None,
     ) -> None:
         """
@@ -351,7 +351,7 @@ class RewardData(lightning.LightningDataModule):
             separator: Text after each step.
             max_length: Most tokens of a solution; steps are kept or cut off whole.
             validation: Solutions to validate on.
-            share_prefixes: See `prefix_trees.check_layout`.
+            rows: See `row_choice.choose_rows`.
             cost: See `packing.cost_of`.
         """
         super().__init__()
@@ -369,7 +369,7 @@ class RewardData(lightning.LightningDataModule):
                 num_classes=num_classes,
                 separator=separator,
                 max_length=max_length,
-                share_prefixes=share_prefixes,
+                rows=rows,
                 cost=cost or RowCost(),
             )
 

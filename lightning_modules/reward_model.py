@@ -90,7 +90,7 @@ class RewardModel(lightning.LightningModule):
 
     def forward(self, layout: Layout) -> torch.Tensor:
         """Computes logits [B, T, C] for a block of solutions."""
-        return self.backbone(**layout.inputs(self.backbone.dtype), use_cache=False).logits
+        return self.backbone(**layout.inputs(self.backbone), use_cache=False).logits
 
     def loss_sum(self, batch: RewardBatch, stage: str = "train") -> torch.Tensor:
         """Sums the losses of this process's share of the batch."""

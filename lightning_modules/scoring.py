@@ -13,9 +13,10 @@ import torch
 from lightning_modules.backbones import POOLED, SUMMED
 from lightning_modules.encoding import Encoded
 from lightning_modules.packing import cost_of, most_cells
-from lightning_modules.prefix_trees import Layout, check_layout, layouts
+from lightning_modules.prefix_trees import Layout, Rows, layouts
 from lightning_modules.process_group import ALONE, Group
 from lightning_modules.reward_model import probability_of_correct
+from lightning_modules.row_choice import choose_rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ def score(
     solutions: Sequence[Encoded],
     *,
     max_tokens: int | None = None,
-    share_prefixes: bool | None = None,
+    rows: Rows | None = None,
     progress: Callable[[float], None] | None = None,
     group: Group = ALONE,
 ) -> Scores:
@@ -50,7 +51,7 @@ def score(
         model: A RewardModel, or a token classification model from transformers.
         solutions: N solutions in tokens, in any order.
         max_tokens: Most cells of a forward pass; None: what suits the device.
-        share_prefixes: Whether common prefixes are computed once; None: if `check_layout` allows it.
+        rows: Rows to compute; None: what `choose_rows` chooses.
         progress: Called with the share of this process's solutions done, from 0 to 1.
         group: Processes that score together; all call it with the same solutions, and all get all scores.
 
@@ -67,15 +68,13 @@ def score(
     last = np.zeros((len(solutions), num_classes))
     if len(solutions) == 0:
         return Scores(prob=prob, offsets=offsets, last=probability_of_correct(last))
-    if share_prefixes is None:
-        share_prefixes = check_layout(backbone)
     pooled = getattr(backbone.config, POOLED, False)
     summed = getattr(backbone.config, SUMMED, False)
     device = next(backbone.parameters()).device
     blocks = layouts(
         [solution.ids for solution in solutions],
         max_tokens=most_cells(device) if max_tokens is None else max_tokens,
-        share_prefixes=share_prefixes,
+        rows=choose_rows(backbone) if rows is None else rows,
         cost=cost_of(backbone),
     )[group.rank :: group.size]
     total = sum(len(block.sequences) for block in blocks)
@@ -85,7 +84,7 @@ def score(
     read: list[torch.Tensor] = []  # stay on the device, so that it need not wait for this process
     with torch.inference_mode():
         for block in blocks:
-            logits_BTC = backbone(**block.to(device).inputs(backbone.dtype), use_cache=False).logits
+            logits_BTC = backbone(**block.to(device).inputs(backbone), use_cache=False).logits
             counts = step_count[block.sequences]
             token = np.concatenate([tokens[sequence] for sequence in block.sequences])
             cell = block.node_of[np.repeat(block.offsets[:-1], counts + 1) + token]

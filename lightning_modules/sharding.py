@@ -11,6 +11,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from transformers import PreTrainedModel
 
 from lightning_modules.adapters import is_adapted
+from lightning_modules.backbones import layers_of
 from lightning_modules.process_group import Group
 
 
@@ -33,8 +34,7 @@ def shard(backbone: PreTrainedModel, mesh: Any) -> None:
         raise ValueError("strategy: found fsdp with lora; allowed with adapters: auto, ddp")
     if isinstance(backbone, FSDPModule):
         return
-    names = set(backbone._no_split_modules or ())
-    layers = [module for module in backbone.modules() if type(module).__name__ in names]
+    layers = layers_of(backbone)
     if not layers:
         raise ValueError(
             f"strategy: found fsdp for {type(backbone).__name__}, whose layers transformers does not name; "

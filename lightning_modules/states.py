@@ -17,8 +17,9 @@ from transformers import AutoModel, PreTrainedModel
 from lightning_modules.backbones import keep_layers, load_config, load_whole
 from lightning_modules.encoding import STATES_BEYOND_STEPS, Encoded
 from lightning_modules.packing import cost_of, most_cells
-from lightning_modules.prefix_trees import check_layout, layouts
+from lightning_modules.prefix_trees import layouts
 from lightning_modules.presets import Dtype
+from lightning_modules.row_choice import choose_rows
 
 _NORMS = ("norm", "ln_f", "final_layer_norm", "final_layernorm")
 """Names of the final norm in transformers' models."""
@@ -65,13 +66,13 @@ def hidden_states(
     blocks = layouts(
         [solution.ids for solution in solutions],
         max_tokens=most_cells(device) if max_tokens is None else max_tokens,
-        share_prefixes=check_layout(trunk),
+        rows=choose_rows(trunk),
         cost=cost_of(trunk),
     )
     done = 0
     with torch.inference_mode():
         for block in blocks:
-            states = _states(trunk, block.to(device).inputs(trunk.dtype), layers)
+            states = _states(trunk, block.to(device).inputs(trunk), layers)
             for index, sequence in enumerate(block.sequences):
                 solution, cells = solutions[sequence], torch.from_numpy(block.cells(index)).to(device)
                 last = len(solution.ids) - 1

@@ -90,6 +90,11 @@ def check_devices(steps: Iterable[Task], count: int = 1) -> None:
     """Checks that this machine has the GPUs and the attention that some steps need; see `check_gpus`."""
     steps = tuple(steps)
     check_gpus({step.device for step in steps}, count)
+    for step in steps:
+        if step.attention in ("flex_attention", "flash_attention_2") and step.device == "cpu":
+            raise ValueError(
+                f"attention: found {step.attention} on device cpu; allowed: sdpa, eager, or device cuda"
+            )
     if any(step.attention == "flash_attention_2" for step in steps):
         from transformers.utils import is_flash_attn_2_available
 

@@ -29,7 +29,10 @@ class StudentSettings:
     dtype: Dtype = "float32"
     """Type of the weights: float32 or bfloat16; adapters are always float32."""
     attention: Attention = "sdpa"
-    """Attention in training: sdpa, eager, or flash_attention_2 if installed, which requires bfloat16."""
+    """Attention in training: sdpa, eager; on GPUs flex_attention, which skips what a shared prefix hides; or
+    flash_attention_2, if installed, which packs solutions without padding and requires bfloat16."""
+    compile_layers: bool = False
+    """Whether torch compiles the layers, which takes minutes and pays in long trainings on GPUs."""
     gradient_checkpointing: bool = False
     """Whether activations inside a layer are recomputed for gradients, not kept: less memory, more time."""
     accumulate: Count = 1
@@ -82,7 +85,7 @@ class StudentSettings:
         if self.attention == "flash_attention_2" and self.dtype != "bfloat16":
             raise ValueError(
                 f"students.attention: found flash_attention_2 with students.dtype {self.dtype}; allowed: "
-                "sdpa, eager, or all three with bfloat16"
+                "sdpa, eager, flex_attention, or all with bfloat16"
             )
         if self.evaluations > self.max_updates:
             raise ValueError(

@@ -177,6 +177,7 @@ class Trainings:
             lora=students.lora,
             dtype=students.dtype,
             attention=students.attention,
+            compile_layers=students.compile_layers,
             gradient_checkpointing=students.gradient_checkpointing,
             precision=students.precision,
             weight=seconds,

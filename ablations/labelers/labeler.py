@@ -18,8 +18,9 @@ from ablations.labelers.choice import LabelerChoice
 from ablations.labelers.families import FAMILIES, check_code, family_of
 from ablations.labelers.family import Loading
 from lightning_modules.encoding import Encoded
-from lightning_modules.prefix_trees import check_layout
+from lightning_modules.prefix_trees import Rows
 from lightning_modules.reward_model import probability_of_correct
+from lightning_modules.row_choice import choose_rows
 from lightning_modules.scoring import score
 from lightning_modules.tokenization import check_vocabulary
 
@@ -55,8 +56,8 @@ class Labeler:
     model: Any
     """Gives class logits, from negative to positive, at every token."""
     tokenizer: Any
-    share_prefixes: bool
-    """Whether beginnings that solutions share are computed once, because a check found that to be right."""
+    rows: Rows
+    """Rows that the model computes right, as a test found."""
 
     def encode(self, problem: str, steps: Sequence[str], where: str) -> Encoded:
         """Encodes a solution as the model reads it, with one position per step, or one in all.
@@ -113,7 +114,7 @@ class Labeler:
             self.model,
             solutions,
             max_tokens=max_tokens,
-            share_prefixes=self.share_prefixes,
+            rows=self.rows,
             progress=progress,
         )
         if not np.isfinite(scored.prob).all():
@@ -174,4 +175,4 @@ def load_labeler(choice: LabelerChoice) -> Labeler:
         dtype=str(model.dtype).removeprefix("torch."),
         max_length=positions if choice.max_length is None else choice.max_length,
     )
-    return Labeler(identity=identity, model=model, tokenizer=tokenizer, share_prefixes=check_layout(model))
+    return Labeler(identity=identity, model=model, tokenizer=tokenizer, rows=choose_rows(model))

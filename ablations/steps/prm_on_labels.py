@@ -57,9 +57,9 @@ class TrainPrmOnLabels(RatedLabels, Finetuning, Step[EvaluatedPrm], name="prm_on
         from lightning_modules.backbones import load_classifier, load_config
         from lightning_modules.packing import cost_of
         from lightning_modules.positions import check_ids
-        from lightning_modules.prefix_trees import check_layout
         from lightning_modules.reward_data import RewardData
         from lightning_modules.reward_model import RewardModel
+        from lightning_modules.row_choice import choose_rows
         from lightning_modules.sharding import gather_weights
         from lightning_modules.state_head import StateHead, StateHeadConfig, join_trunk, new_head
         from lightning_modules.tokenization import load_tokenizer
@@ -92,9 +92,9 @@ class TrainPrmOnLabels(RatedLabels, Finetuning, Step[EvaluatedPrm], name="prm_on
             backbone = head
         model = RewardModel(backbone, learning_rate=course.learning_rate)
         check_ids(model.backbone, (encoded.ids for encoded in branches.encoded))
-        share_prefixes = check_layout(model.backbone)
+        rows = choose_rows(model.backbone)
         data = RewardData(
-            branches.dataset(cost=cost_of(model.backbone), share_prefixes=share_prefixes),
+            branches.dataset(cost=cost_of(model.backbone, course.device), rows=rows),
             batch_size=course.batch,
             seed=course.seed,
         )
@@ -147,7 +147,7 @@ class TrainPrmOnLabels(RatedLabels, Finetuning, Step[EvaluatedPrm], name="prm_on
             "warmup": model.warmup,
             "decay": model.decay,
             "weight_decay": model.weight_decay,
-            "shared_prefixes": share_prefixes,
+            "rows": rows,
         }
         return EvaluatedPrm(path=folder, facts=facts | made_by())
 

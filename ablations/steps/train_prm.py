@@ -86,9 +86,9 @@ class TrainLargePrm(Step[LargePrm], name="large_prm", spreads=True):
         from lightning_modules.backbones import load_classifier
         from lightning_modules.packing import cost_of
         from lightning_modules.positions import check_lengths
-        from lightning_modules.prefix_trees import check_layout
         from lightning_modules.reward_data import IGNORE, RewardData, RewardDataset
         from lightning_modules.reward_model import RewardModel
+        from lightning_modules.row_choice import choose_rows
         from lightning_modules.sharding import gather_weights
         from lightning_modules.tokenization import load_tokenizer
         from lightning_modules.training import fit
@@ -111,8 +111,8 @@ class TrainLargePrm(Step[LargePrm], name="large_prm", spreads=True):
                 encoded,
                 step_targets=targets,
                 num_classes=3,
-                cost=cost_of(model.backbone),
-                share_prefixes=check_layout(model.backbone),
+                cost=cost_of(model.backbone, self.device),
+                rows=choose_rows(model.backbone),
             ),
             batch_size=self.batch_size,
             seed=self.seed,

@@ -156,6 +156,8 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
     """Adapters that are trained instead of the whole model."""
     dtype: Dtype = "float32"
     attention: Attention = "sdpa"
+    compile_layers: bool = False
+    """Whether torch compiles the layers."""
     gradient_checkpointing: bool = False
     """Whether activations inside a layer are recomputed for gradients."""
     precision: Precision = "32-true"
@@ -169,8 +171,8 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
         from lightning_modules.optimization import falling_updates
         from lightning_modules.packing import cost_of
         from lightning_modules.positions import check_lengths
-        from lightning_modules.prefix_trees import check_layout
         from lightning_modules.reward_data import RewardData, RewardDataset
+        from lightning_modules.row_choice import choose_rows
         from lightning_modules.state_head import StateHeadConfig
         from lightning_modules.tokenization import load_tokenizer
         from lightning_modules.training import fit
@@ -215,8 +217,9 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
                 # A solution in rows ends with the row that its label applies to.
                 outcome_loss="last_token" if self.states and steps is None else self.outcome_loss,
                 step_loss=self.step_loss,
-                cost=cost_of(model.backbone),
-                share_prefixes=check_layout(model.backbone),
+                cost=cost_of(model.backbone, self.device),
+                # a model that is split may not fit on a device
+                rows=choose_rows(model.backbone, None if context.group.strategy == "fsdp" else self.device),
                 problem=learned.solutions.problem_index,
             ),
             batch_size=self.batch_size,
@@ -281,7 +284,12 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
     ) -> RewardModel:
         """Returns the initial model: that of ``start``, a new head on states, or the base with a new head."""
         from lightning_modules.adapters import add_adapters
-        from lightning_modules.backbones import load_causal, load_classifier, recompute_activations
+        from lightning_modules.backbones import (
+            compile_layers,
+            load_causal,
+            load_classifier,
+            recompute_activations,
+        )
         from lightning_modules.implicit_reward import implicit_reward
         from lightning_modules.reward_model import RewardModel, load_backbone
         from lightning_modules.state_head import new_head
@@ -314,6 +322,8 @@ class TrainStudent(LabeledRows, Step[TrainedStudent], name="train", version=2, s
             seed=self.seed,
             pooled=True if new_and_pooled else None,
         )
+        if self.compile_layers:
+            compile_layers(model.backbone)
         if self.gradient_checkpointing:
             recompute_activations(model.backbone)
         return model

@@ -9,9 +9,9 @@ from transformers import AutoModelForTokenClassification
 from lightning_modules.adapters import add_adapters, linear_layers
 from lightning_modules.backbones import load_classifier
 from lightning_modules.encoding import encode_all
-from lightning_modules.prefix_trees import check_layout
 from lightning_modules.reward_data import RewardData, RewardDataset
 from lightning_modules.reward_model import RewardModel
+from lightning_modules.row_choice import choose_rows
 from lightning_modules.scoring import score
 from lightning_modules.sharding import gather_weights, shard
 from lightning_modules.tokenization import load_tokenizer
@@ -40,7 +40,7 @@ def adapted(folder: Path, dtype: str = "float32", dropout: float = 0.0, **more: 
 def data_of(folder: Path, model: RewardModel) -> tuple[RewardData, list]:
     encoded = encode_all(load_tokenizer(folder), ["Ann has 12 eggs, buys 30.\n"] * 3, STEPS)
     data = RewardDataset.from_encoded(
-        encoded, step_targets=[[1, 1], [0, 0], [1]], share_prefixes=check_layout(model.backbone)
+        encoded, step_targets=[[1, 1], [0, 0], [1]], rows=choose_rows(model.backbone)
     )
     return RewardData(data, batch_size=3), encoded
 

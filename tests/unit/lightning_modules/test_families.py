@@ -12,13 +12,13 @@ from safetensors.torch import load_file, save_file
 from tiny_checkpoints import FAMILIES, write_checkpoint
 
 from lightning_modules import backbones
-from lightning_modules.backbones import load_classifier, recompute_activations
+from lightning_modules.backbones import compile_layers, layers_of, load_classifier, recompute_activations
 from lightning_modules.encoding import Encoded, encode_all
 from lightning_modules.packing import cost_of
 from lightning_modules.positions import verify_positions
-from lightning_modules.prefix_trees import check_layout
 from lightning_modules.reward_data import GlobalBatches, RewardData, RewardDataset
 from lightning_modules.reward_model import RewardModel
+from lightning_modules.row_choice import choose_rows
 from lightning_modules.scoring import score
 from lightning_modules.tokenization import load_tokenizer
 from lightning_modules.training import fit
@@ -78,7 +78,7 @@ def encoded_of(folder: Path) -> list[Encoded]:
 
 def dataset(model: Any, encoded: list[Encoded]) -> RewardDataset:
     return RewardDataset.from_encoded(
-        encoded, step_targets=TARGETS, cost=cost_of(model), share_prefixes=check_layout(model)
+        encoded, step_targets=TARGETS, cost=cost_of(model), rows=choose_rows(model)
     )
 
 
@@ -114,7 +114,7 @@ def test_trained_scored_written_and_read_again(family: str, checkpoint: Place, t
     encoded = encoded_of(folder)
     model = RewardModel(load_classifier(folder, num_labels=2, seed=0), learning_rate=1e-2, total_updates=12)
     assert not any(m.p for m in model.modules() if isinstance(m, torch.nn.Dropout))
-    assert check_layout(model.backbone) == (family not in WINDOWS)
+    assert choose_rows(model.backbone) == ("padded" if family in WINDOWS else "trie")
     data = dataset(model.backbone, encoded)
     everything = np.arange(len(data))
     batch = data.batch(everything, data.target_count(everything))
@@ -126,8 +126,8 @@ def test_trained_scored_written_and_read_again(family: str, checkpoint: Place, t
     assert before == pytest.approx(np.log(2), abs=0.1) and after < 0.6 * before
 
     model.eval()
-    for share in (None, False):
-        found = score(model, encoded, share_prefixes=share, max_tokens=128)
+    for rows in (None, "padded"):
+        found = score(model, encoded, rows=rows, max_tokens=128)
         for index, solution in enumerate(encoded):
             with torch.no_grad():
                 ids = torch.tensor(solution.ids[None].astype(np.int64))
@@ -172,7 +172,7 @@ def test_half_precision_weights(family: str, checkpoint: Place, tmp_path: Path) 
     exact = load_classifier(folder, num_labels=2, seed=0)
     half = load_classifier(folder, num_labels=2, seed=0, dtype="bfloat16")
     assert {p.dtype for p in half.parameters()} == {torch.bfloat16}
-    assert check_layout(half)
+    assert choose_rows(half) == "trie"
     model = RewardModel(half, learning_rate=1e-3, total_updates=2)
     np.testing.assert_allclose(score(half, encoded).prob, score(exact, encoded).prob, atol=0.02, rtol=0)
     fit(model, loaded(dataset(half, encoded)), updates=2)
@@ -212,12 +212,27 @@ def test_accumulated_updates_go_on_where_they_were_killed(checkpoint: Place, tmp
             torch.testing.assert_close(found[name], tensor, atol=1e-5, rtol=0, msg=name)
 
 
+def test_compiled_layers_train_the_same(checkpoint: Place) -> None:
+    encoded = encoded_of(checkpoint("qwen2"))
+    weights = []
+    for compiled in (False, True):
+        model = RewardModel(load_classifier(checkpoint("qwen2"), num_labels=2, seed=0), total_updates=3)
+        if compiled:
+            compile_layers(model.backbone)
+            assert all(layer._compiled_call_impl for layer in layers_of(model.backbone))
+        fit(model, loaded(dataset(model.backbone, encoded)), updates=3)
+        weights.append(model.state_dict())
+    assert weights[0].keys() == weights[1].keys() and layers_of(model.backbone)
+    for name, weight in weights[0].items():
+        torch.testing.assert_close(weights[1][name], weight, atol=1e-4, rtol=1e-4, msg=name)
+
+
 def test_attention_that_is_not_installed(checkpoint: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backbones, "is_flash_attn_2_available", lambda: False)
     with pytest.raises(ValueError, match="attention: found flash_attention_2, which is not installed"):
         load_classifier(checkpoint("qwen2"), num_labels=2, seed=0, attention="flash_attention_2")
     eager = load_classifier(checkpoint("qwen2"), num_labels=2, seed=0, attention="eager")
-    assert eager.config._attn_implementation == "eager" and check_layout(eager)
+    assert eager.config._attn_implementation == "eager" and choose_rows(eager) == "trie"
 
 
 def test_weights_that_are_missing_are_not_drawn_at_random(checkpoint: Place, tmp_path: Path) -> None:

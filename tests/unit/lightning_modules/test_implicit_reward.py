@@ -10,9 +10,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from lightning_modules.backbones import recompute_activations
 from lightning_modules.encoding import Encoded
 from lightning_modules.implicit_reward import ImplicitReward, implicit_reward, previous_columns
-from lightning_modules.prefix_trees import check_layout, layout
+from lightning_modules.prefix_trees import Rows, layout
 from lightning_modules.reward_data import RewardData, RewardDataset
 from lightning_modules.reward_model import RewardModel
+from lightning_modules.row_choice import choose_rows
 from lightning_modules.scoring import score
 from lightning_modules.sharding import gather_weights
 from lightning_modules.training import fit
@@ -77,14 +78,22 @@ def test_the_token_before_is_the_parent_in_a_trie() -> None:
     """1 2 3 (4 | 5 6 7) in one row: 5 follows 3, not 4."""
     made = layout([one.ids for one in encoded()[:2]], capacity=8)
     assert made.rows == "trie" and made.token_BT.tolist() == [[1, 2, 3, 4, 5, 6, 7]]
-    found = previous_columns(made.token_BT, made.inputs()["attention_mask"])
-    assert found.tolist() == [[-1, 0, 1, 2, 2, 4, 5]]
+    for mask in (made.additive_mask(torch.float32), made.block_mask()):
+        assert previous_columns(made.token_BT, mask).tolist() == [[-1, 0, 1, 2, 2, 4, 5]]
 
 
-@pytest.mark.parametrize("share_prefixes", [True, False])
-def test_scores_are_sums_over_steps_and_solutions(share_prefixes: bool) -> None:
+def test_no_token_is_before_the_first_of_a_packed_sequence() -> None:
+    """1 2 3 4, 1 2 3 5 6 7."""
+    made = layout([one.ids for one in encoded()[:2]], rows="packed")
+    assert made.token_BT.tolist() == [[1, 2, 3, 4, 1, 2, 3, 5, 6, 7]]
+    found = previous_columns(made.token_BT, None, made.position_BT)
+    assert found.tolist() == [[-1, 0, 1, 2, -1, 4, 5, 6, 7, 8]]
+
+
+@pytest.mark.parametrize("rows", ["trie", "packed", "padded"])
+def test_scores_are_sums_over_steps_and_solutions(rows: Rows) -> None:
     model = build()
-    found = score(model, encoded(), share_prefixes=share_prefixes)
+    found = score(model, encoded(), rows=rows)
     ratios = [(BETA * log_ratios(model, one)).double() for one in encoded()]
     wanted = [ratios[0].sum(), ratios[1][:2].sum(), ratios[1][2:].sum(), ratios[2].sum()]
     assert found.prob[:, 1] == pytest.approx(torch.stack(wanted).sigmoid().tolist(), abs=1e-6)
@@ -95,8 +104,8 @@ def test_scores_are_sums_over_steps_and_solutions(share_prefixes: bool) -> None:
 
 def test_scores_depend_on_the_solution_alone() -> None:
     model = build()
-    together = score(model, encoded(), share_prefixes=True)
-    alone = [score(model, [one], share_prefixes=False) for one in encoded()]
+    together = score(model, encoded(), rows="trie")
+    alone = [score(model, [one], rows="padded") for one in encoded()]
     assert together.last == pytest.approx([one.last[0] for one in alone], abs=1e-6)
     np.testing.assert_allclose(together.prob, np.concatenate([one.prob for one in alone]), atol=1e-6)
     empty = Encoded(ids=np.array([1, 2], np.int32), solution_start=2, step_end=np.zeros(0, np.int64))
@@ -106,7 +115,7 @@ def test_scores_depend_on_the_solution_alone() -> None:
 def test_layouts_are_checked_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """An untrained model gives 0 in any row, also one that does not compute in tries."""
     model = build(trained=False)
-    assert check_layout(model)
+    assert choose_rows(model) == "trie"
     plain = LlamaForCausalLM.forward
     monkeypatch.setattr(
         LlamaForCausalLM,
@@ -115,13 +124,13 @@ def test_layouts_are_checked_before_training(monkeypatch: pytest.MonkeyPatch) ->
             self, input_ids=input_ids, use_cache=False
         ),
     )
-    assert not check_layout(build(trained=False))
+    assert choose_rows(build(trained=False)) == "padded"
 
 
-@pytest.mark.parametrize("share_prefixes", [True, False])
-def test_the_loss_is_the_cross_entropy_of_the_summed_log_ratios(share_prefixes: bool) -> None:
+@pytest.mark.parametrize("rows", ["trie", "packed", "padded"])
+def test_the_loss_is_the_cross_entropy_of_the_summed_log_ratios(rows: Rows) -> None:
     data = RewardDataset.from_encoded(
-        encoded(), solution_targets=CLASSES, outcome_loss="sum_logit", share_prefixes=share_prefixes
+        encoded(), solution_targets=CLASSES, outcome_loss="sum_logit", rows=rows
     )
     index = np.arange(3)
     assert data.target_count(index) == 3

@@ -3,7 +3,7 @@ import torch
 from transformers import GraniteConfig, GraniteForCausalLM, LlamaConfig, LlamaForCausalLM, LlamaModel
 
 from lightning_modules.judging_heads import WordJudge
-from lightning_modules.prefix_trees import check_layout, tolerance
+from lightning_modules.row_choice import choose_rows, tolerance
 
 SIZES = dict(
     vocab_size=20,
@@ -27,7 +27,7 @@ def test_a_word_judge_has_the_logits_of_two_words(tied: bool) -> None:
         wanted = model(input_ids=ids).logits[..., [7, 3]]
     torch.testing.assert_close(found, wanted)
     assert judge.config.num_labels == 2
-    assert check_layout(judge.eval())
+    assert choose_rows(judge.eval()) == "trie"
 
 
 def test_logits_that_are_scaled_are_refused() -> None:

@@ -67,16 +67,12 @@ def plain_loss(loss: OutcomeLoss, logits: torch.Tensor, target: int) -> torch.Te
     return each[0] if len(each) == 1 else len(each) / 2 * (each[:-1].mean() + each[-1])
 
 
-@pytest.mark.parametrize("share_prefixes", [True, False])
+@pytest.mark.parametrize("rows", ["trie", "packed", "padded"])
 @pytest.mark.parametrize("soft", [False, True])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_losses_and_gradients_are_those_of_the_definition(
-    loss: OutcomeLoss, soft: bool, share_prefixes: bool
-) -> None:
+def test_losses_and_gradients_are_those_of_the_definition(loss: OutcomeLoss, soft: bool, rows: Any) -> None:
     targets: Any = np.eye(2, dtype=np.float32)[list(CLASSES)] if soft else CLASSES
-    data = RewardDataset.from_encoded(
-        encoded(), solution_targets=targets, outcome_loss=loss, share_prefixes=share_prefixes
-    )
+    data = RewardDataset.from_encoded(encoded(), solution_targets=targets, outcome_loss=loss, rows=rows)
     index = np.arange(3)
     # 2 + 4 + 1 tokens, or three solutions
     count = data.target_count(index)

@@ -1,3 +1,5 @@
+from typing import Any, get_args
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,7 @@ from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForTokenClassification, Qwen2Config, Qwen2ForTokenClassification
 
 from lightning_modules.packing import RowCost, cost_of
-from lightning_modules.prefix_trees import check_layout, layout, layouts, target_weights
+from lightning_modules.prefix_trees import Rows, layout, layouts, target_weights
 
 SIZES = {
     "vocab_size": 12,
@@ -62,24 +64,30 @@ def test_a_chunk_includes_the_path_to_its_first_token() -> None:
 
 
 @settings(deadline=None, max_examples=80)
-@given(SEQUENCES, st.one_of(st.none(), st.integers(1, 20)), st.booleans(), st.booleans())
+@given(
+    SEQUENCES,
+    st.one_of(st.none(), st.integers(1, 20)),
+    st.sampled_from(["trie", "packed", "padded"]),
+    st.booleans(),
+)
 def test_layout_holds_every_sequence_and_sees_its_ancestors_alone(
-    token_ids: list[np.ndarray], capacity: int | None, share_prefixes: bool, one_block: bool
+    token_ids: list[np.ndarray], capacity: int | None, kind: Any, one_block: bool
 ) -> None:
     if one_block:
-        blocks = [layout(token_ids, capacity, share_prefixes=share_prefixes)]
+        blocks = [layout(token_ids, capacity, rows=kind)]
     else:
         cost = RowCost(attention_tokens=4.0, pass_tokens=1.0)
-        blocks = layouts(token_ids, capacity, max_tokens=16, share_prefixes=share_prefixes, cost=cost)
+        blocks = layouts(token_ids, capacity, max_tokens=16, rows=kind, cost=cost)
     assert sorted(np.concatenate([block.sequences for block in blocks])) == list(range(len(token_ids)))
     longest = max(map(len, token_ids))
     for block in blocks:
         tokens, depth = block.token_BT.flatten().numpy(), block.position_BT.flatten().numpy()
         rows, width = block.token_BT.shape
-        if capacity is not None:
+        if capacity is not None and kind != "packed":
             assert width <= max(capacity, longest)
         if not one_block:
             assert rows == 1 or rows * width <= 16
+            assert kind != "packed" or width <= 16 or len(block.start) == 2
         visible = np.zeros((rows, width, width), dtype=bool)
         for at, sequence in enumerate(block.sequences):
             cells = block.cells(at)
@@ -92,29 +100,37 @@ def test_layout_holds_every_sequence_and_sees_its_ancestors_alone(
         held = visible.any(-1)
         visible |= np.eye(width, dtype=bool)
         found = block.visible()[:, 0].numpy()
-        if block.rows == "trie":
-            assert share_prefixes and np.array_equal(found, visible)
+        if block.rows in ("trie", "packed"):
+            assert block.rows == kind and np.array_equal(found, visible)
             assert held.any(0).all()  # no column is padding in every row
-            continue
-        assert len(set(block.node_of // width)) == rows
-        assert not share_prefixes or capacity is None
+        if block.rows == "packed":
+            depths = [np.arange(size) for size in np.diff(block.start.numpy())]
+            assert depth.tolist() == np.concatenate(depths).tolist()
+            assert block.longest == max(map(len, depths))
+            distinct = {token_ids[sequence].tobytes() for sequence in block.sequences}
+            assert len(depths) == len(distinct)
+        if block.rows in ("causal", "padded"):
+            assert len(set(block.node_of // width)) == rows
+            assert kind == "padded" or capacity is None
         if block.rows == "padded":
-            assert np.array_equal(block.inputs()["attention_mask"].numpy().astype(bool), held)
-        else:
-            assert block.inputs().keys() == {"input_ids"}
+            assert np.array_equal(block.inputs(None)["attention_mask"].numpy().astype(bool), held)
+        if block.rows == "causal":
+            assert block.inputs(None).keys() == {"input_ids"}
 
 
 def test_rows_hold_tries_where_that_costs_less() -> None:
     stem, cost = np.arange(60), RowCost(attention_tokens=400.0)
     alike = [np.append(stem, [60 + i] * 4) for i in range(8)]
     unlike = [np.arange(i * 64, i * 64 + 64) for i in range(8)]
-    for share, sequences, kind in (
-        (True, alike, "trie"),
-        (True, unlike, "causal"),
-        (False, alike, "padded"),
-        (False, unlike, "padded"),
-    ):
-        blocks = layouts(sequences, share_prefixes=share, cost=cost)
+    cases: tuple[tuple[Rows, list[np.ndarray], Rows], ...] = (
+        ("trie", alike, "trie"),
+        ("trie", unlike, "causal"),
+        ("padded", alike, "padded"),
+        ("padded", unlike, "padded"),
+        ("packed", alike, "packed"),
+    )
+    for rows, sequences, kind in cases:
+        blocks = layouts(sequences, rows=rows, cost=cost)
         assert {block.rows for block in blocks} == {kind}
     assert sum(block.token_BT.numel() for block in layouts(alike, cost=cost)) < 200
 
@@ -127,14 +143,14 @@ def test_one_wide_row_holds_each_distinct_prefix_once() -> None:
 
 @pytest.mark.parametrize("name", ["llama", "qwen2"])
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-def test_tries_give_the_logits_of_sequences_alone(name: str, attention: str) -> None:
+def test_rows_give_the_logits_of_sequences_alone(name: str, attention: str) -> None:
     model = build(name, attn_implementation=attention)
     token_ids = random_solutions(12)
     with torch.inference_mode():
         alone = [model(input_ids=torch.tensor(ids)[None]).logits[0] for ids in token_ids]
-        for share_prefixes in (True, False):
-            for block in layouts(token_ids, max_tokens=90, share_prefixes=share_prefixes):
-                logits = model(**block.inputs(), use_cache=False).logits.flatten(0, 1)
+        for rows in sorted({*get_args(Rows)} - {"causal"}):
+            for block in layouts(token_ids, max_tokens=90, rows=rows):
+                logits = model(**block.inputs(model), use_cache=False).logits.flatten(0, 1)
                 for at, sequence in enumerate(block.sequences):
                     torch.testing.assert_close(logits[block.cells(at)], alone[sequence], atol=1e-5, rtol=1e-5)
 
@@ -170,7 +186,9 @@ def test_loss_and_gradient_equal_those_of_a_padded_batch(name: str, soft: bool) 
     loss = torch.zeros(())
     for block in layouts(token_ids, max_tokens=90):
         weight = target_weights(block, weights if soft else targets, 3)
-        loss = loss - (weight * model(**block.inputs(), use_cache=False).logits.log_softmax(-1)).sum() / 50
+        loss = (
+            loss - (weight * model(**block.inputs(model), use_cache=False).logits.log_softmax(-1)).sum() / 50
+        )
     loss.backward()
     torch.testing.assert_close(loss, plain, atol=1e-5, rtol=1e-5)
     for parameter, grad in zip(model.parameters(), wanted, strict=True):
@@ -190,26 +208,6 @@ def test_blocks_split_where_it_pays() -> None:
     narrow = layouts(token_ids, capacity=10, cost=RowCost(attention_tokens=10.0, pass_tokens=1.0))
     assert [tuple(block.token_BT.shape) for block in narrow] == [(1, 100), (40, 10)]
     assert len(layouts(token_ids, capacity=10, cost=RowCost(attention_tokens=10.0, pass_tokens=1e9))) == 1
-
-
-def test_check_layout() -> None:
-    assert check_layout(build("llama"))
-    assert check_layout(build("qwen2"))
-    assert not check_layout(build("qwen2", use_sliding_window=True, sliding_window=8, max_window_layers=0))
-    model = build("llama")
-    model.model.rotary_emb = _BatchPosition(model.model.rotary_emb)
-    assert not check_layout(model)
-
-
-class _BatchPosition(torch.nn.Module):
-    """Positions by column, whatever it is told."""
-
-    def __init__(self, inner: torch.nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, hidden: torch.Tensor, position_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.inner(hidden, torch.arange(position_ids.shape[1]).expand_as(position_ids))
 
 
 def test_cost_of_reads_the_config() -> None:

@@ -4,6 +4,7 @@ import torch
 from transformers import LlamaConfig, LlamaForTokenClassification
 
 from lightning_modules.encoding import Encoded
+from lightning_modules.prefix_trees import Rows
 from lightning_modules.reward_model import probability_of_correct
 from lightning_modules.scoring import Scores, score
 
@@ -39,13 +40,13 @@ def steps_of(scores: Scores, index: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("num_labels", [2, 3])
-@pytest.mark.parametrize("share_prefixes", [None, False])
+@pytest.mark.parametrize("rows", [None, "padded"])
 @pytest.mark.parametrize("max_tokens", [30, 8192])
 def test_scores_equal_those_of_one_solution_at_a_time(
-    num_labels: int, share_prefixes: bool | None, max_tokens: int
+    num_labels: int, rows: Rows | None, max_tokens: int
 ) -> None:
     model, given = build(num_labels), solutions()
-    scores = score(model, given, share_prefixes=share_prefixes, max_tokens=max_tokens)
+    scores = score(model, given, rows=rows, max_tokens=max_tokens)
     assert model.training  # as it was found
     model.eval()
     for index, solution in enumerate(given):

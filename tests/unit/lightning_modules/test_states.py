@@ -7,9 +7,9 @@ from tiny_checkpoints import write_checkpoint
 from transformers import AutoModel, AutoModelForTokenClassification
 
 from lightning_modules.encoding import Encoded, encode_all
-from lightning_modules.prefix_trees import check_layout
 from lightning_modules.presets import Frozen
 from lightning_modules.reward_model import RewardModel
+from lightning_modules.row_choice import choose_rows
 from lightning_modules.scoring import score
 from lightning_modules.state_head import StateHeadConfig, join_trunk, new_head
 from lightning_modules.states import hidden_states, load_trunk
@@ -112,7 +112,7 @@ def test_a_transformer_layer_scores_a_batch_as_it_scores_each_solution_alone():
         rows = np.arange(start, start + count + 1, dtype=np.int32)
         encoded.append(Encoded(ids=rows, solution_start=0, step_end=np.arange(count)))
         start += count + 2
-    assert not check_layout(head)  # so one solution per row
+    assert choose_rows(head) == "padded"  # so one solution per row
     alone = [score(head, [one]).prob for one in encoded]
     for max_tokens in (8, 8192):
         found = score(head, encoded, max_tokens=max_tokens)

@@ -66,11 +66,9 @@ def plain_loss(value: torch.Tensor, target: list[int]) -> torch.Tensor:
     return loss
 
 
-@pytest.mark.parametrize("share_prefixes", [True, False])
-def test_losses_and_gradients_are_those_of_the_definition(share_prefixes: bool) -> None:
-    data = RewardDataset.from_encoded(
-        encoded(), step_targets=TARGETS, step_loss="ranking", share_prefixes=share_prefixes
-    )
+@pytest.mark.parametrize("rows", ["trie", "packed", "padded"])
+def test_losses_and_gradients_are_those_of_the_definition(rows: Any) -> None:
+    data = RewardDataset.from_encoded(encoded(), step_targets=TARGETS, step_loss="ranking", rows=rows)
     index = np.arange(4)
     count = data.target_count(index)
     assert count == 8  # 3 + 2 + 1 + 2

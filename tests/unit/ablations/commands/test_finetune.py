@@ -145,7 +145,7 @@ def test_the_chain(kind, base, text, pool, labels, tmp_path, capsys):
     assert counts["labels"] == 3 * len(SUMS) == counts["labels_learned"] + counts["labels_judged"]
     assert counts["problems_learned"] + counts["problems_held_out"] == len(SUMS)
     assert told["judged"]["labels"] == counts["labels_judged"] == 3 * counts["problems_held_out"] > 0
-    assert told["training"]["shared_prefixes"] is True and told["course"]["epochs"] == 2
+    assert told["training"]["rows"] == "trie" and told["course"]["epochs"] == 2
 
     assert (
         cli.main(["label", str(pool), "--labeler", str(prm), "--out", str(tmp_path / "labeled.jsonl")]) == 0

@@ -159,4 +159,7 @@ def test_gpus_that_are_not_there(monkeypatch):
     with pytest.raises(ValueError, match="devices: found 3; allowed: up to 2, the GPUs of this machine"):
         check_gpus({"cuda"}, 3)
     with pytest.raises(ValueError, match="attention: found flash_attention_2, which is not installed"):
-        check_devices([train(attention="flash_attention_2")])
+        check_devices([train(device="cuda", attention="flash_attention_2")])
+    for attention in ("flex_attention", "flash_attention_2"):
+        with pytest.raises(ValueError, match=f"attention: found {attention} on device cpu; allowed: sdpa"):
+            check_devices([train(attention=attention)])

@@ -44,7 +44,7 @@ CASES = {kind: kind for kind in FAMILIES} | {
     "two-classes": "sequence-classification",
     "qwen-reward-model": "sequence-classification",
 }
-PACKED = {kind: kind != "math-shepherd" for kind in CASES}
+SHARED = {kind: kind != "math-shepherd" for kind in CASES}
 
 
 def softmax(logits):
@@ -212,7 +212,9 @@ def test_scores_are_those_of_one_solution_at_a_time(kind, checkpoint):
     folder = checkpoint(kind)
     labeler = load(folder, kind)
     assert labeler.identity.family == CASES[kind]
-    assert labeler.share_prefixes == PACKED[kind]  # a sliding window is not honoured by a mask of ours
+    assert labeler.rows == (
+        "trie" if SHARED[kind] else "padded"
+    )  # a sliding window is not honoured by a mask of ours
     encoded = [labeler.encode(PROBLEMS[p], steps, "here") for p, steps in SOLUTIONS]
     wanted = []
     for solution, (p, steps) in zip(encoded, SOLUTIONS, strict=True):
@@ -222,9 +224,9 @@ def test_scores_are_those_of_one_solution_at_a_time(kind, checkpoint):
         assert solution.step_end.tolist() == judged
         wanted.append(prob)
     assert np.ptp(np.concatenate(wanted)[:, 0]) > 0.01  # else all positions would pass
-    for sharing in {False, labeler.share_prefixes}:
+    for rows in {"padded", labeler.rows}:
         for max_tokens in (150, 8192):
-            one = type(labeler)(**{**vars(labeler), "share_prefixes": sharing})
+            one = type(labeler)(**{**vars(labeler), "rows": rows})
             found = one.label(encoded, max_tokens=max_tokens)
             np.testing.assert_allclose(found.prob.values, np.concatenate(wanted), atol=1e-5)
             assert found.prob.lengths.tolist() == [len(prob) for prob in wanted]
