@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from lightning_modules.ahead import batches_ahead
 from lightning_modules.encoding import IGNORE
 from lightning_modules.optimization import configure, learning_rate_at
 
@@ -102,16 +103,17 @@ class TextData(lightning.LightningDataModule):
 
     def train_dataloader(self) -> Iterable[tuple[torch.Tensor, ...]]:
         start = self.trainer.global_step if self.trainer else 0
-        return _Stream(self.make_batch, range(start, self.updates))
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        return _Stream(self.make_batch, range(start, self.updates), device)
 
 
 class _Stream:
-    def __init__(self, make_batch: Callable[[int], Batch], updates: range) -> None:
-        self.make_batch, self.updates = make_batch, updates
+    def __init__(self, make_batch: Callable[[int], Batch], updates: range, device: torch.device) -> None:
+        self.make_batch, self.updates, self.device = make_batch, updates, device
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
-        for update in self.updates:
-            yield tuple(torch.from_numpy(array) for array in self.make_batch(update))
+        batches = (tuple(map(torch.from_numpy, self.make_batch(update))) for update in self.updates)
+        return batches_ahead(batches, self.device)
 
 
 class LanguageModel(lightning.LightningModule):

@@ -28,6 +28,7 @@ from lightning_modules.packing import (
     rows_cost,
     split_rows,
 )
+from lightning_modules.tensors import map_tensors
 
 Rows = Literal["trie", "causal", "packed", "padded"]
 
@@ -62,9 +63,7 @@ class Layout:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Layout:
         """Returns the layout with its tensors on a device."""
-        tensors = ("token_BT", "position_BT", "end_BT", "start")
-        moved = {name: getattr(self, name).to(device, non_blocking=non_blocking) for name in tensors}
-        return replace(self, **moved)
+        return map_tensors(self, lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def visible(self) -> torch.Tensor:
         """Marks the tokens (last axis) that a token (third) sees, itself and ancestors: bool [B, 1, T, T]."""

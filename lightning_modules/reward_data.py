@@ -10,19 +10,21 @@ The batches are a plain iterable, to which Lightning adds no sampler of its own
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import lightning
 import numpy as np
 import torch
 
+from lightning_modules.ahead import batches_ahead
 from lightning_modules.encoding import IGNORE, Encoded, Example, encode_all, find_wrong_targets, token_targets
 from lightning_modules.outcome_loss import POOLING, SolutionLoss, token_weights
 from lightning_modules.packing import RowCost
 from lightning_modules.prefix_trees import Layout, Rows, layouts, target_weights
 from lightning_modules.step_loss import StepLoss
 from lightning_modules.step_ranks import StepRanks
+from lightning_modules.tensors import map_tensors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +39,6 @@ class PooledLogits:
     """float32 [all tokens]: weight of the token's logits in its solution's."""
     target: torch.Tensor
     """float32 [N, C]: probability of each class."""
-
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> PooledLogits:
-        """Returns them with their tensors on a device."""
-        names = ("cell", "solution", "weight", "target")
-        return PooledLogits(
-            **{name: getattr(self, name).to(device, non_blocking=non_blocking) for name in names}
-        )
 
     def logits(self, logits_BTC: torch.Tensor) -> torch.Tensor:
         """Computes each solution's logits, [N, C]."""
@@ -68,13 +63,7 @@ class RewardBatch:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> RewardBatch:
         """Returns the batch with its tensors on a device."""
-        return replace(
-            self,
-            layouts=tuple(layout.to(device, non_blocking) for layout in self.layouts),
-            weights=tuple(weight.to(device, non_blocking=non_blocking) for weight in self.weights),
-            pools=tuple(pool.to(device, non_blocking) for pool in self.pools),
-            ranks=tuple(ranked.to(device, non_blocking) for ranked in self.ranks),
-        )
+        return map_tensors(self, lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,6 +289,16 @@ class GlobalBatches:
             epoch, rank, world = self.trainer.current_epoch, self.trainer.global_rank, self.trainer.world_size
         resumed = self._resume[1] if self._resume[0] == epoch and self._resume[1] < len(self) else 0
         self._resume = (0, 0)
+        batches = self._lay_out(epoch, resumed, rank, world)
+        if self.trainer is not None:
+            batches = batches_ahead(batches, self.trainer.strategy.root_device)
+        for self._served, batch in batches:  # not what is laid out ahead
+            yield batch
+
+    def _lay_out(
+        self, epoch: int, resumed: int, rank: int, world: int
+    ) -> Iterator[tuple[tuple[int, int], RewardBatch]]:
+        """Yields the batches after the first `resumed` of an epoch, each with the position after it."""
         for update, index in enumerate(self.updates(epoch)):
             if (update + 1) * self.accumulate <= resumed:
                 continue
@@ -308,8 +307,7 @@ class GlobalBatches:
             for part in range(self.accumulate):
                 at = update * self.accumulate + part
                 if at >= resumed:
-                    self._served = (epoch, at + 1)
-                    yield self.dataset.batch(slices[part * world + rank], count)
+                    yield (epoch, at + 1), self.dataset.batch(slices[part * world + rank], count)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the position in the epoch; Lightning saves it in checkpoints."""
@@ -397,6 +395,12 @@ class RewardData(lightning.LightningDataModule):
         if self.validation_set is None:
             return []
         return GlobalBatches(self.validation_set, batch_size=self.batch_size, seed=None, trainer=self.trainer)
+
+    def transfer_batch_to_device(
+        self, batch: RewardBatch, device: torch.device, dataloader_idx: int
+    ) -> RewardBatch:
+        """Moves a batch; the copy to CUDA from pinned memory is not waited for."""
+        return batch.to(device, non_blocking=device.type == "cuda")
 
 
 def encode_examples(

@@ -16,6 +16,7 @@ import torch
 
 from lightning_modules.encoding import IGNORE
 from lightning_modules.prefix_trees import Layout
+from lightning_modules.tensors import map_tensors
 
 MARGIN = 4.0
 """Margin between wrong and right steps; the source's default."""
@@ -55,10 +56,7 @@ class StepRanks:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> StepRanks:
         """Returns the steps with their tensors on a device."""
-        names = ("cell", "right", "wrong")
-        return StepRanks(
-            **{name: getattr(self, name).to(device, non_blocking=non_blocking) for name in names}
-        )
+        return map_tensors(self, lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def loss(self, logits_BTC: torch.Tensor) -> torch.Tensor:
         """Sums the loss of all solutions."""

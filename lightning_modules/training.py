@@ -1,9 +1,6 @@
 """Training with Lightning: `fit` is the only function that builds a Trainer."""
 
 import logging
-import os
-import shutil
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,13 +11,12 @@ from lightning.pytorch.callbacks import Callback, LearningRateMonitor
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
-from lightning_modules.divergence import Diverged, Watch, check_finite
+from lightning_modules.divergence import Diverged, Watch
 from lightning_modules.presets import Precision
 from lightning_modules.process_group import ALONE, Group
 from lightning_modules.sharding import strategy_of
+from lightning_modules.state_saving import StateSaver
 
-LONG = 0.5
-"""Seconds above which saving a state is rationed."""
 IGNORED_WARNINGS = (
     # Data is small and in memory: loader processes would only add startup time.
     ".*does not have many workers.*",
@@ -43,63 +39,6 @@ class Progress(Callback):
 
     def on_train_batch_end(self, trainer: lightning.Trainer, *args: Any) -> None:
         self.report(trainer.global_step / trainer.max_steps)
-
-
-class StateSaver(Callback):
-    """Saves the training state regularly and atomically, so that a killed run can resume.
-
-    A state is due every so many updates. If saving takes long (``LONG``), it is due less often, so that it
-    takes at most a share of the time: with its optimizer, a model of 0.5B parameters has a state of 6 GB.
-    """
-
-    def __init__(self, folder: Path, *, every: int, share: float = 0.05) -> None:
-        self.path, self.old, self.every, self.share = folder / "last.ckpt", folder / "last.old", every, share
-        self.due = 0.0
-
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, module: Any, outputs: Any, batch: Any, batch_index: int
-    ) -> None:
-        # A state does not hold the gradients that are accumulated within an update.
-        if trainer.global_step % self.every or (batch_index + 1) % trainer.accumulate_grad_batches:
-            return
-        began = time.monotonic()
-        if not trainer.strategy.broadcast(began >= self.due):  # the first process decides for all
-            return
-        check_finite(trainer, module)
-        new = self.path.with_suffix(".new")
-        trainer.save_checkpoint(new, weights_only=False)
-        if trainer.is_global_zero:
-            for path in (*new.rglob("*"), new):  # a folder if the weights are split
-                sync(path)
-            if self.path.is_dir():  # a folder cannot be replaced in one step
-                discard(self.old)
-                self.path.replace(self.old)
-            new.replace(self.path)
-            discard(self.old)
-        ended = time.monotonic()
-        if ended - began > LONG:
-            self.due = ended + (ended - began) * (1 / self.share - 1)
-
-    def existing(self) -> Path | None:
-        """Returns the newest complete state, if any: after a kill between the two renames, the old one."""
-        return next((path for path in (self.path, self.old) if path.exists()), None)
-
-
-def discard(state: Path) -> None:
-    """Removes a state, if it exists: a file, or a folder if the weights are split."""
-    if state.is_dir():
-        shutil.rmtree(state)
-    else:
-        state.unlink(missing_ok=True)
-
-
-def sync(path: Path) -> None:
-    """Waits until a file is on disk, so that a power failure after its renaming leaves no empty file."""
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def fit(
@@ -130,7 +69,7 @@ def fit(
         logger: a Lightning logger.
         callbacks: additional Lightning callbacks.
         checkpoint_folder: folder for the state; training resumes from an existing state.
-        checkpoint_every: updates between two states; more if saving takes over 5% of the time.
+        checkpoint_every: updates between two states; more if training waits for them over 5% of the time.
         progress: called with the share of updates done.
 
     Raises:
@@ -138,11 +77,16 @@ def fit(
         KeyboardInterrupt: Ctrl-C, or SIGTERM.
     """
     extra: list[Callback] = [Watch(), *callbacks]
+    # ignores a launcher's variables for a single process
+    plugins: list[Any] = [LightningEnvironment()] if group.size == 1 else []
     state = None
     if checkpoint_folder is not None:
-        saver = StateSaver(checkpoint_folder, every=checkpoint_every)
+        split = group.size > 1 and group.strategy == "fsdp"
+        saver = StateSaver(checkpoint_folder, every=checkpoint_every, split=split)
         extra.append(saver)
         state = saver.existing()
+        if not split:
+            plugins.append(saver.writer)
     if progress is not None and group.first:
         extra.append(Progress(progress))
     if logger is not None:
@@ -161,8 +105,7 @@ def fit(
             devices=group.size // group.nodes,
             num_nodes=group.nodes,
             strategy=strategy_of(group),
-            # ignores a launcher's variables for a single process
-            plugins=[LightningEnvironment()] if group.size == 1 else None,
+            plugins=plugins,
             callbacks=extra,
             gradient_clip_val=1.0,
             use_distributed_sampler=False,
@@ -178,8 +121,7 @@ def fit(
             trainer.fit(module, data, ckpt_path=state and str(state), weights_only=True if state else None)
         except Diverged:
             if checkpoint_folder is not None and group.first:
-                discard(saver.path)
-                discard(saver.old)
+                saver.discard()
             raise
         except SystemExit as error:  # Lightning raises it on Ctrl-C and SIGTERM
             raise KeyboardInterrupt from error

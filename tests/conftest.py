@@ -145,3 +145,19 @@ def run_on_smoke(smoke: SmokeRun, tmp_path_factory: pytest.TempPathFactory) -> C
         return FurtherRun(folder=folder, stdout=out.getvalue(), stderr=err.getvalue())
 
     return run
+
+
+@pytest.fixture
+def every_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training waits for each state to be written, so that none is skipped."""
+    from concurrent.futures import wait
+
+    from lightning_modules.state_saving import StateWriter
+
+    save = StateWriter.save_checkpoint
+
+    def save_and_wait(self: StateWriter, *args: Any, **options: Any) -> None:
+        save(self, *args, **options)
+        wait([self.write] if self.write else [])
+
+    monkeypatch.setattr(StateWriter, "save_checkpoint", save_and_wait)

@@ -126,8 +126,8 @@ def states_in_files(
     """
     from safetensors.numpy import save_file
 
+    from lightning_modules.state_saving import sync
     from lightning_modules.states import hidden_states
-    from lightning_modules.training import sync
 
     starts = [0]
     for start in np.flatnonzero(np.diff(groups, prepend=-1)).tolist():

@@ -44,7 +44,7 @@ class RollOut(Step[Rollouts], name="rollouts", spreads=True):
 
         from lightning_modules.backbones import load_causal
         from lightning_modules.sampling import sample
-        from lightning_modules.training import sync
+        from lightning_modules.state_saving import sync
 
         folder = context.read(self.generator).folder
         tokenizer, model = AutoTokenizer.from_pretrained(folder), load_causal(folder)

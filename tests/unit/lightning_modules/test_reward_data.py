@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import torch
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForTokenClassification, PreTrainedTokenizerFast
 
+from lightning_modules import ahead
 from lightning_modules.encoding import Encoded, Example
 from lightning_modules.reward_data import GlobalBatches, RewardBatch, RewardData, RewardDataset, gathered
 from lightning_modules.reward_model import RewardModel
@@ -37,7 +39,8 @@ def solutions(batch: RewardBatch) -> list[int]:
 
 
 def trainer(epoch: int = 0, rank: int = 0, world: int = 1) -> Any:
-    return SimpleNamespace(current_epoch=epoch, global_rank=rank, world_size=world)
+    strategy = SimpleNamespace(root_device=torch.device("cpu"))
+    return SimpleNamespace(current_epoch=epoch, global_rank=rank, world_size=world, strategy=strategy)
 
 
 @pytest.mark.parametrize(("world", "accumulate"), [(1, 1), (2, 1), (1, 3), (3, 2)])
@@ -173,7 +176,10 @@ class _Killed(Exception):
 # Four updates of two batches an epoch: within an update, within an epoch, at an epoch's end, in the second
 # epoch.
 @pytest.mark.parametrize("batches", [2, 4, 8, 12])
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, batches: int) -> None:
+@pytest.mark.parametrize("thread", [False, True])
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(
+    tmp_path: Path, batches: int, thread: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fit(callbacks: list[lightning.Callback], checkpoint: Path | None) -> RewardModel:
         model, data = build(), RewardData(EXAMPLES, tokenizer(), batch_size=4, seed=2, validation=EXAMPLES)
         lightning.Trainer(
@@ -189,13 +195,55 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, batches
         ).fit(model, data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
         return model
 
-    whole = fit([], None)
+    whole, threads = fit([], None), threading.active_count()
+    if thread:  # as on an accelerator
+        monkeypatch.setattr(ahead, "BUSY", ())
     path = tmp_path / "state.ckpt"
     with pytest.raises(_Killed):
         fit([_StopAfter(path, batches)], None)
     resumed = fit([], path)
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[name], value, atol=0, rtol=0, msg=name)
+    assert threading.active_count() == threads
+
+
+def test_the_position_is_of_the_batches_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten solutions in batches of two; three are served, and two more laid out."""
+    monkeypatch.setattr(ahead, "BUSY", ())
+    laid_out: list[int] = []
+
+    class Noting(RewardDataset):
+        def batch(self, index: np.ndarray, target_count: int) -> RewardBatch:
+            laid_out.append(len(laid_out))
+            return super().batch(index, target_count)
+
+    data = Noting(**vars(dataset()))
+    made = GlobalBatches(data, batch_size=2, seed=1, trainer=trainer(2))
+    batches = iter(made)
+    first = [solutions(next(batches)) for _ in range(3)]
+    assert made.state_dict() == {"epoch": 2, "batches": 3}
+    batches.close()  # type: ignore[attr-defined]
+    assert len(laid_out) <= 5
+    again = GlobalBatches(dataset(), batch_size=2, seed=1, trainer=trainer(2))
+    again.load_state_dict(made.state_dict())
+    whole = GlobalBatches(dataset(), batch_size=2, seed=1, trainer=trainer(2))
+    assert first + list(map(solutions, again)) == list(map(solutions, whole))
+
+
+def test_the_copy_to_cuda_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved: list[tuple[str, bool]] = []
+
+    def note(tensor: torch.Tensor, device: torch.device, non_blocking: bool) -> torch.Tensor:
+        moved.append((device.type, non_blocking))
+        return tensor
+
+    data = dataset()
+    batch = data.batch(np.arange(2), 2)
+    monkeypatch.setattr(torch.Tensor, "to", note)
+    for kind in ("cuda", "cpu", "mps"):
+        RewardData(data).transfer_batch_to_device(batch, torch.device(kind), 0)
+    # three tensors of the layout, and the weights
+    assert moved == [("cuda", True)] * 4 + [("cpu", False)] * 4 + [("mps", False)] * 4
 
 
 def test_training_from_examples_learns() -> None:

@@ -2,7 +2,6 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import lightning
@@ -15,11 +14,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from lightning_modules import divergence
 from lightning_modules.divergence import Diverged
 from lightning_modules.language_model import Batch, LanguageModel, TextData
-from lightning_modules.training import StateSaver, fit
+from lightning_modules.training import fit
 
 UPDATES = 12
-ONE_PROCESS = SimpleNamespace(broadcast=lambda value: value)
-"""A strategy of Lightning."""
 
 
 class Killed(Exception):
@@ -81,6 +78,7 @@ def kill_at(share: float) -> Callable[[float], None]:
     return progress
 
 
+@pytest.mark.usefixtures("every_state")
 # 12 updates, a state after 4 and 8: killed before the first, after one, right after one, and after the second
 @pytest.mark.parametrize(("killed_after", "goes_on_at"), [(3, 0), (6, 4), (8, 8), (11, 8)])
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(
@@ -106,6 +104,7 @@ def test_a_run_killed_twice_goes_on_too(uninterrupted: LanguageModel, tmp_path: 
     assert_equal_weights(trained(tmp_path), uninterrupted)
 
 
+@pytest.mark.usefixtures("every_state")
 def test_a_finished_run_is_not_trained_again(uninterrupted: LanguageModel, tmp_path: Path) -> None:
     trained(tmp_path)
     shares: list[float] = []
@@ -129,73 +128,6 @@ def test_progress_is_the_share_of_updates_that_are_done() -> None:
     shares: list[float] = []
     trained(updates=4, progress=shares.append)
     assert shares == [0.25, 0.5, 0.75, 1.0]
-
-
-def test_a_state_that_is_not_written_whole_leaves_the_one_before(tmp_path: Path) -> None:
-    class Trainer:
-        global_step, is_global_zero, accumulate_grad_batches, callbacks = 4, True, 1, ()
-        strategy = ONE_PROCESS
-
-        def save_checkpoint(self, path: Path, weights_only: bool) -> None:
-            path.write_text("half")
-            raise Killed
-
-    (tmp_path / "last.ckpt").write_text("whole")
-    with pytest.raises(Killed):
-        StateSaver(tmp_path, every=2).on_train_batch_end(Trainer(), None, None, None, 3)  # type: ignore[arg-type]
-    assert (tmp_path / "last.ckpt").read_text() == "whole"
-
-
-def test_a_kill_between_the_renames_of_a_split_state_leaves_the_one_before(tmp_path: Path) -> None:
-    """A folder cannot be replaced in one step: the old one is set aside, and found there."""
-
-    class Trainer:
-        is_global_zero, accumulate_grad_batches, callbacks, strategy = True, 1, (), ONE_PROCESS
-
-        def __init__(self, step: int) -> None:
-            self.global_step = step
-
-        def save_checkpoint(self, path: Path, weights_only: bool) -> None:
-            path.mkdir()
-            (path / "weights").write_text(str(self.global_step))
-
-    keep = StateSaver(tmp_path, every=1)
-    assert keep.existing() is None
-    for step in (1, 2):
-        keep.on_train_batch_end(Trainer(step), None, None, None, 0)  # type: ignore[arg-type]
-        assert keep.existing() == tmp_path / "last.ckpt" and len(list(tmp_path.iterdir())) == 1
-        assert (tmp_path / "last.ckpt" / "weights").read_text() == str(step)
-    (tmp_path / "last.ckpt").rename(tmp_path / "last.old")  # killed here
-    assert keep.existing() == tmp_path / "last.old"
-    keep.on_train_batch_end(Trainer(3), None, None, None, 0)  # type: ignore[arg-type]
-    assert keep.existing() == tmp_path / "last.ckpt" and len(list(tmp_path.iterdir())) == 1
-    (tmp_path / "last.old").mkdir()  # killed before it was removed
-    (tmp_path / "last.old" / "weights").write_text("2")
-    keep.on_train_batch_end(Trainer(4), None, None, None, 0)  # type: ignore[arg-type]
-    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
-    assert (tmp_path / "last.ckpt" / "weights").read_text() == "4"
-
-
-def test_saving_takes_a_share_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Updates take 1 s and a state takes 2 s, so that 38 s pass between the end of one and the next."""
-
-    class Trainer:
-        is_global_zero, accumulate_grad_batches, callbacks, strategy = True, 1, (), ONE_PROCESS
-        global_step, now = 0, 0.0
-
-        def save_checkpoint(self, path: Path, weights_only: bool) -> None:
-            path.write_text(str(self.global_step))
-            self.now += 2
-
-    trainer, saver, saved = Trainer(), StateSaver(tmp_path, every=10, share=0.05), []
-    monkeypatch.setattr("lightning_modules.training.time.monotonic", lambda: trainer.now)
-    for trainer.global_step in range(1, 101):
-        trainer.now += 1
-        before = trainer.now
-        saver.on_train_batch_end(trainer, None, None, None, 0)  # type: ignore[arg-type]
-        saved += [trainer.global_step] * (trainer.now > before)
-    # saved from 10 to 12 s, so due at 50 s, after 48 updates; saved from 52 to 54 s, so due at 92 s, after 88
-    assert saved == [10, 50, 90]
 
 
 def test_callbacks_of_the_caller_are_called() -> None:

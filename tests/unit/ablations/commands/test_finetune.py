@@ -171,6 +171,7 @@ def killed(monkeypatch):
     yield at
 
 
+@pytest.mark.usefixtures("every_state")
 @pytest.mark.parametrize("kind", ["mathmix", "generator", "large-prm"])
 def test_killed_and_started_again(kind, base, text, pool, labels, killed, store, tmp_path, monkeypatch):
     words = {

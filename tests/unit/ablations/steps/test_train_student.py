@@ -124,6 +124,7 @@ def test_the_best_checkpoint_is_kept():
     assert not torch.equal(seen[1], seen[2])  # the weights went on; what is kept did not
 
 
+@pytest.mark.usefixtures("every_state")
 def test_a_training_that_was_killed_goes_on_as_if_it_had_not_been(tmp_path):
     """Killed at its third judgment of four; what was judged before is not judged again."""
     values = [0.5, 0.75, 0.25, 0.5]
@@ -219,6 +220,7 @@ def test_a_training_without_an_early_plateau_makes_all_updates(values, patience)
     assert rates == pytest.approx([0.1] * 9 + [0.05])
 
 
+@pytest.mark.usefixtures("every_state")
 @pytest.mark.parametrize("killed_at", [5, 6])
 def test_an_early_end_is_the_same_after_a_kill(tmp_path, killed_at):
     values = [0.5, 0.75, 0.75, 0.5, 0.6, 0.9]
