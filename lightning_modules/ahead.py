@@ -39,6 +39,10 @@ def batches_ahead(batches: Iterator[T], device: torch.device) -> Iterator[T]:
     """Makes the next batches for a device while it computes, for CUDA in pinned memory."""
     if device.type in BUSY:
         return batches
-    if device.type == "cuda":
-        batches = (map_tensors(batch, torch.Tensor.pin_memory) for batch in batches)
-    return ahead(batches, COUNT)
+    return ahead(_pinned(batches, device) if device.type == "cuda" else batches, COUNT)
+
+
+def _pinned(batches: Iterator[T], device: torch.device) -> Iterator[T]:
+    torch.cuda.set_device(device)  # of the thread that makes them; otherwise it would occupy the first GPU
+    for batch in batches:
+        yield map_tensors(batch, torch.Tensor.pin_memory)

@@ -5,6 +5,9 @@ from typing import Any
 
 import torch
 
+FUSED = ("cuda",)
+"""Devices on which one kernel updates all weights."""
+
 
 def adamw(module: torch.nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
     """Makes AdamW with weight decay on matrices other than embeddings, and none on norms and biases."""
@@ -13,7 +16,12 @@ def adamw(module: torch.nn.Module, learning_rate: float, weight_decay: float) ->
     decayed = [p for p in parameters if p.ndim > 1 and id(p) not in embeddings]
     others = [p for p in parameters if p.ndim <= 1 or id(p) in embeddings]
     groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98))
+    fused = all(p.device.type in FUSED for p in parameters)
+    optimizer = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=fused or None)
+    # Lightning does not clip gradients in mixed precision if the optimizer may unscale them, which this one
+    # never does: bfloat16 needs no scale.
+    optimizer._step_supports_amp_scaling = False
+    return optimizer
 
 
 def learning_rate_at(

@@ -34,9 +34,7 @@ class RoomyLayer(DynamicLayer):
 
     def repeat(self, rows: torch.Tensor) -> None:
         """Replaces the batch by copies of its rows; a row may be repeated."""
-        assert self.keys is not None and self.values is not None
-        self.keys, self.values = self.keys[rows], self.values[rows]
-        self._make_room(2 * self.get_seq_length())
+        self._make_room(2 * self.get_seq_length(), rows)
 
     def shrink(self, count: int, holes: torch.Tensor, rows: torch.Tensor) -> None:
         """Keeps the first `count` rows of the batch, after `rows` moved to `holes`, without new memory."""
@@ -48,14 +46,22 @@ class RoomyLayer(DynamicLayer):
         self._room = tuple(room[:count] for room in self._room)
         self.keys, self.values = (room[:, :, :used] for room in self._room)
 
-    def _make_room(self, length: int) -> None:
-        """Moves the states to tensors with room for at least `length` tokens."""
+    def _make_room(self, length: int, rows: torch.Tensor | None = None) -> None:
+        """Moves the states, or copies of `rows`, to tensors with room for at least `length` tokens."""
         assert self.keys is not None and self.values is not None
-        self._room = tuple(_with_room(states, max(length, 64)) for states in (self.keys, self.values))
+        used = self.get_seq_length()
+        self._room = None  # the old keys are freed before the new values take memory
+        key_room = _with_room(self.keys, max(length, 64), rows)
+        self.keys = key_room[:, :, :used]
+        value_room = _with_room(self.values, max(length, 64), rows)
+        self.values = value_room[:, :, :used]
+        self._room = (key_room, value_room)
 
 
-def _with_room(states: torch.Tensor, length: int) -> torch.Tensor:
-    rows, heads, used, width = states.shape
-    room = states.new_empty(rows, heads, length, width)
+def _with_room(states: torch.Tensor, length: int, rows: torch.Tensor | None) -> torch.Tensor:
+    if rows is not None:
+        states = states[rows]
+    count, heads, used, width = states.shape
+    room = states.new_empty(count, heads, length, width)
     room[:, :, :used] = states
     return room

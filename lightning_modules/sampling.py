@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +17,13 @@ import numpy as np
 import torch
 from transformers.cache_utils import Cache
 
+from lightning_modules.device_copies import Download, upload
 from lightning_modules.roomy_cache import RoomyLayer
+from lightning_modules.row_choice import choose_rows
 from lightning_modules.single_query import fast_decoding
 
+SYNCHRONOUS = ("cpu",)
+"""Devices whose results are there when the call returns."""
 _COMPACT_SHARE = 0.02
 """Share of a batch's rows that are over, from which on they are dropped."""
 
@@ -133,6 +137,17 @@ class Sampler:
         self.model, self.tokenizer, self.temperature, self.min_p = model, tokenizer, temperature, min_p
         self.max_new_tokens, self.stop, self.positions = max_new_tokens, stop, positions
         self.device = next(model.parameters()).device
+        self.lag = 0 if self.device.type in SYNCHRONOUS else 1
+        """Steps by which the reading of tokens lags, so that a GPU need not wait for this process."""
+        self.takes_mask = (
+            self.lag > 0 and model.config._attn_implementation == "sdpa" and choose_rows(model) == "trie"
+        )
+        """Whether the model gets its mask of the padding whole; to make its own, it would read ours."""
+        self.prob_type = torch.float64 if self.device.type == "cpu" else torch.float32
+        """Type of a token's probability; float64 is slow on most GPUs."""
+        self.sum_type = torch.float32 if self.device.type == "mps" else torch.float64
+        """Type of its cumulative sum: near 1, float32 has steps of 6e-8, more than the probability of many of
+        150,000 tokens, and a sum in float64 takes little time. MPS has no float64."""
         self.ends = np.union1d(end_tokens(model, tokenizer), np.array(ends, dtype=np.int64))
         if isinstance(stop, str):
             stop_characters = stop[-1]
@@ -191,7 +206,9 @@ class Sampler:
         uniform = np.empty((len(rows), self.max_new_tokens))
         for index, (prompt, number) in enumerate(rows):
             uniform[index] = np.random.default_rng([*entropy[prompt], number]).random(self.max_new_tokens)
-        draw = torch.from_numpy(uniform).to(self.device)
+        if self.sum_type == torch.float32:
+            uniform = np.minimum(uniform, 1 - 2**-24)  # what is larger would be rounded to 1
+        draw = torch.from_numpy(uniform).to(self.sum_type).to(self.device)
 
         cache = Cache(layer_class_to_replicate=RoomyLayer)
         logits, padding = self._prefill([ids[prompt] for prompt in prompts], cache)
@@ -209,32 +226,40 @@ class Sampler:
             limit = np.minimum(limit, [self.positions - len(ids[prompt]) for prompt, _ in rows])
         row = np.arange(len(rows))  # row that each place in the batch decodes
         any_padding = bool(padding.any())
+        unread: deque[tuple[int, np.ndarray, Download]] = deque()
         for step in range(self.max_new_tokens):
             tokens = self._draw(logits, draw[:, step])
-            new = tokens.cpu().numpy()
-            live = ~over[row]
-            token_RT[row[live], step] = new[live]
-            length[row[live]] += 1
-            done[row[live]] = np.isin(new[live], self.ends)
-            self._apply_stop(token_RT, length, done, row[live & self.may_stop[new]])
-            over = done | (length >= limit)
+            unread.append((step, row, Download(tokens)))
+            while len(unread) > (self.lag if step + 1 < self.max_new_tokens else 0):
+                drawn_at, place_row, copy = unread.popleft()
+                new = copy.numpy()
+                live = ~over[place_row]  # the others' tokens were drawn before their ends were read
+                live_row = place_row[live]
+                token_RT[live_row, drawn_at] = new[live]
+                length[live_row] += 1
+                done[live_row] = np.isin(new[live], self.ends)
+                self._apply_stop(token_RT, length, done, place_row[live & self.may_stop[new]])
+                over = done | (length >= limit)
             left = ~over[row]
             if not left.any():
                 break
             if (~left).mean() >= _COMPACT_SHARE:
                 keep, holes, last = _fill_holes(left)
+                row = row[keep]
+                kept, into, moved = (upload(places, self.device) for places in (keep, holes, last))
                 for layer in self._layers(cache):
-                    layer.shrink(len(keep), torch.from_numpy(holes), torch.from_numpy(last))
-                tokens, padding, draw, row = tokens[keep], padding[keep], draw[keep], row[keep]
+                    layer.shrink(len(keep), into, moved)
+                tokens, padding, draw = tokens[kept], padding[kept], draw[kept]
             past = cache.get_seq_length()
             position = past - padding
             if self.positions is not None:
-                position = position.clamp(
-                    max=self.positions - 1
-                )  # for rows that are over but not yet dropped
+                position = position.clamp(max=self.positions - 1)  # of rows that are over, not yet dropped
+            seen = self._seen(padding, past + 1) if any_padding else None
+            if seen is not None and self.takes_mask:
+                seen = seen[:, None, None]
             logits = self.model(
                 input_ids=tokens[:, None],
-                attention_mask=self._seen(padding, past + 1) if any_padding else None,
+                attention_mask=seen,
                 position_ids=position[:, None],
                 past_key_values=cache,
                 use_cache=True,
@@ -269,10 +294,10 @@ class Sampler:
         """Draws the token of each row at which the cumulative distribution passes its uniform number."""
         if self.temperature == 0:
             return logits.argmax(-1)
-        prob = (logits.double() / self.temperature).softmax(-1)
+        prob = (logits.to(self.prob_type) / self.temperature).softmax(-1)
         if self.min_p > 0:
             prob = prob.masked_fill(prob < self.min_p * prob.amax(-1, keepdim=True), 0.0)
-        cumulative = prob.cumsum(-1)
+        cumulative = prob.cumsum(-1, dtype=self.sum_type)
         target = uniform[:, None] * cumulative[:, -1:]
         return torch.searchsorted(cumulative, target, right=True)[:, 0].clamp(max=logits.shape[-1] - 1)
 
@@ -280,9 +305,9 @@ class Sampler:
         self, token_RT: np.ndarray, length: np.ndarray, done: np.ndarray, rows: np.ndarray
     ) -> None:
         """Marks rows whose text is complete as done."""
+        rows = rows[~done[rows]]
         if self.stop is None or len(rows) == 0:
             return
-        rows = rows[~done[rows]]
         texts = self._decode([token_RT[row, : length[row]] for row in rows])
         for row, text in zip(rows, texts, strict=True):
             done[row] = self.stop in text if isinstance(self.stop, str) else self.stop(text)

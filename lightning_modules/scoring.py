@@ -11,7 +11,9 @@ import scipy.special
 import torch
 
 from lightning_modules.backbones import POOLED, SUMMED
+from lightning_modules.device_copies import upload
 from lightning_modules.encoding import Encoded
+from lightning_modules.matmul_precision import matmul_precision
 from lightning_modules.packing import cost_of, most_cells
 from lightning_modules.prefix_trees import Layout, Rows, layouts
 from lightning_modules.process_group import ALONE, Group
@@ -33,6 +35,7 @@ class Scores:
     logits."""
 
 
+@matmul_precision("highest")
 def score(
     model: torch.nn.Module,
     solutions: Sequence[Encoded],
@@ -82,6 +85,7 @@ def score(
     backbone.eval()
     done = 0
     read: list[torch.Tensor] = []  # stay on the device, so that it need not wait for this process
+    whole: list[torch.Tensor | None] = []
     with torch.inference_mode():
         for block in blocks:
             logits_BTC = backbone(**block.to(device).inputs(backbone), use_cache=False).logits
@@ -91,21 +95,22 @@ def score(
             if summed:
                 read.append(_sums(logits_BTC, block, [solutions[sequence] for sequence in block.sequences]))
             else:
-                read.append(logits_BTC.flatten(0, 1)[torch.from_numpy(cell).to(device)])
-            if pooled:
-                starts = [solutions[sequence].solution_start for sequence in block.sequences]
-                last[block.sequences] = _mean_prob(logits_BTC, block, starts)
+                read.append(logits_BTC.flatten(0, 1)[upload(cell, device)])
+            whole.append(logits_BTC if pooled else None)
             done += len(block.sequences)
             if progress is not None:
                 progress(done / total)
     backbone.train(was_training)
-    for block, logits in zip(blocks, read, strict=True):
+    for block, logits, logits_BTC in zip(blocks, read, whole, strict=True):
         counts = step_count[block.sequences]
         block_prob = logits.double().softmax(-1).cpu().numpy()
         is_last = np.zeros(len(block_prob), dtype=bool)
         is_last[np.cumsum(counts + 1) - 1] = True
-        if not pooled:
+        if logits_BTC is None:
             last[block.sequences] = block_prob[is_last]
+        else:
+            starts = [solutions[sequence].solution_start for sequence in block.sequences]
+            last[block.sequences] = _mean_prob(logits_BTC, block, starts)
         steps = [np.arange(offsets[sequence], offsets[sequence + 1]) for sequence in block.sequences]
         prob[np.concatenate(steps)] = block_prob[~is_last]
     prob, last = group.sum(prob), group.sum(last)

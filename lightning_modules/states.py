@@ -6,18 +6,21 @@ its head. A linear head on states is therefore a head of the checkpoint's first 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.functional import embedding_bag
 from transformers import AutoModel, PreTrainedModel
 
 from lightning_modules.backbones import keep_layers, load_config, load_whole
+from lightning_modules.device_copies import Download, upload
 from lightning_modules.encoding import STATES_BEYOND_STEPS, Encoded
 from lightning_modules.packing import cost_of, most_cells
-from lightning_modules.prefix_trees import layouts
+from lightning_modules.prefix_trees import Layout, layouts
 from lightning_modules.presets import Dtype
 from lightning_modules.row_choice import choose_rows
 
@@ -69,23 +72,50 @@ def hidden_states(
         rows=choose_rows(trunk),
         cost=cost_of(trunk),
     )
+    unread: deque[tuple[np.ndarray, Download]] = deque()
+
+    def read() -> None:
+        places, copy = unread.popleft()
+        table[:, places] = copy.numpy()
+
     done = 0
     with torch.inference_mode():
         for block in blocks:
-            states = _states(trunk, block.to(device).inputs(trunk), layers)
-            for index, sequence in enumerate(block.sequences):
-                solution, cells = solutions[sequence], torch.from_numpy(block.cells(index)).to(device)
-                last = len(solution.ids) - 1
-                judged = cells[torch.from_numpy(np.append(solution.step_end, last)).to(device)]
-                after_prompt = cells[min(solution.solution_start, last) :]
-                for layer, state in enumerate(states):
-                    mean = state[after_prompt].float().mean(0, keepdim=True)
-                    rows = torch.cat([state[judged].float(), mean])
-                    table[layer, offsets[sequence] : offsets[sequence + 1]] = rows.cpu().numpy()
+            ends = offsets[block.sequences + 1] - 1
+            judged = [
+                np.arange(offsets[sequence], end) for sequence, end in zip(block.sequences, ends, strict=True)
+            ]
+            rows = _rows(trunk, block, [solutions[sequence] for sequence in block.sequences], layers)
+            unread.append((np.concatenate([*judged, ends]), Download(rows)))
+            if len(unread) > 1:  # a GPU is busy with this block
+                read()
             done += len(block.sequences)
             if progress is not None:
                 progress(done / len(solutions))
+        read()
     return table
+
+
+def _rows(
+    trunk: PreTrainedModel, block: Layout, solutions: Sequence[Encoded], layers: Sequence[int]
+) -> torch.Tensor:
+    """Computes a block's states at its judged tokens, then its means: float16 [layers, rows, width]."""
+    device = next(trunk.parameters()).device
+    cells = [block.cells(index) for index in range(len(solutions))]
+    judged = [cell[np.append(one.step_end, -1)] for cell, one in zip(cells, solutions, strict=True)]
+    after_prompt = [
+        cell[min(one.solution_start, len(cell) - 1) :] for cell, one in zip(cells, solutions, strict=True)
+    ]
+    starts = np.cumsum([0, *map(len, after_prompt[:-1])])
+    at, averaged, first = (
+        upload(array, device) for array in (np.concatenate(judged), np.concatenate(after_prompt), starts)
+    )
+    states = _states(trunk, block.to(device).inputs(trunk), layers)
+    rows = [
+        torch.cat([state[at].float(), embedding_bag(averaged, state.float(), first, mode="mean")])
+        for state in states
+    ]
+    return torch.stack(rows).half()
 
 
 def _states(trunk: PreTrainedModel, inputs: dict[str, Any], layers: Sequence[int]) -> list[torch.Tensor]:

@@ -3,6 +3,7 @@
 import logging
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from lightning_modules.divergence import Diverged, Watch
+from lightning_modules.matmul_precision import matmul_precision
 from lightning_modules.presets import Precision
 from lightning_modules.process_group import ALONE, Group
 from lightning_modules.sharding import strategy_of
 from lightning_modules.state_saving import StateSaver
 
+TF32 = ("cuda",)
+"""Accelerators on which a training multiplies float32 matrices in TF32."""
 IGNORED_WARNINGS = (
     # Data is small and in memory: loader processes would only add startup time.
     ".*does not have many workers.*",
@@ -118,7 +122,10 @@ def fit(
         )
         module.train()
         try:
-            trainer.fit(module, data, ckpt_path=state and str(state), weights_only=True if state else None)
+            with matmul_precision("high") if accelerator in TF32 else nullcontext():
+                trainer.fit(
+                    module, data, ckpt_path=state and str(state), weights_only=True if state else None
+                )
         except Diverged:
             if checkpoint_folder is not None and group.first:
                 saver.discard()

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from safetensors.torch import save_file
 from transformers import LlamaConfig, LlamaForTokenClassification
 
+from lightning_modules import optimization
 from lightning_modules.encoding import Encoded
 from lightning_modules.process_group import Group, join_group
 from lightning_modules.reward_data import RewardData, RewardDataset
@@ -98,6 +99,8 @@ def main(out: Path, given: Path | None) -> None:
             split = replace(group, strategy="fsdp")
             states["fsdp"] = train(split)
             states["fsdp resumed"] = train(split, half(split, out / "split"))
+            optimization.FUSED = ("cpu",)
+            states["fsdp fused"] = train(split, half(split, out / "fused"))
         if not group.first:
             return
         for name, state in states.items():

@@ -79,8 +79,15 @@ def test_a_cpu_lays_out_its_own_batches() -> None:
 
 def test_batches_for_cuda_are_pinned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor + 1)
-    batches = batches_ahead(iter([((1, 2), torch.zeros(1))]), torch.device("cuda"))
+    chosen: list[tuple[torch.device, bool]] = []
+
+    def choose(device: torch.device) -> None:
+        chosen.append((device, threading.current_thread() is threading.main_thread()))
+
+    monkeypatch.setattr(torch.cuda, "set_device", choose)
+    batches = batches_ahead(iter([((1, 2), torch.zeros(1))]), torch.device("cuda:1"))
     assert list(batches) == [((1, 2), torch.ones(1))]
+    assert chosen == [(torch.device("cuda:1"), False)]
     batches = batches_ahead(iter([((1, 2), torch.zeros(1))]), torch.device("mps"))
     assert list(batches) == [((1, 2), torch.zeros(1))]
 

@@ -212,6 +212,7 @@ def test_accumulated_updates_go_on_where_they_were_killed(checkpoint: Place, tmp
             torch.testing.assert_close(found[name], tensor, atol=1e-5, rtol=0, msg=name)
 
 
+@pytest.mark.filterwarnings("ignore")  # of torch about its own code
 def test_compiled_layers_train_the_same(checkpoint: Place) -> None:
     encoded = encoded_of(checkpoint("qwen2"))
     weights = []

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -16,8 +18,10 @@ from transformers import (
 )
 from transformers.cache_utils import DynamicCache
 
+from lightning_modules import sampling
+from lightning_modules.device_copies import Download
 from lightning_modules.roomy_cache import RoomyLayer
-from lightning_modules.sampling import Sampler, entropy_of, sample
+from lightning_modules.sampling import Completion, Sampler, entropy_of, sample
 from lightning_modules.single_query import NAME, fast_decoding
 
 CHARACTERS = "abcdefg\n"
@@ -51,7 +55,7 @@ def build(name: str = "llama") -> torch.nn.Module:
     if name == "mistral":  # its window is shorter than the prompts
         return MistralForCausalLM(MistralConfig(sliding_window=4, **sizes)).eval()
     if name == "gpt2":
-        return GPT2LMHeadModel(GPT2Config(n_positions=32, **sizes)).eval()
+        return GPT2LMHeadModel(GPT2Config(n_positions=64, **sizes)).eval()
     return Qwen2ForCausalLM(Qwen2Config(**sizes)).eval()
 
 
@@ -150,6 +154,14 @@ def test_a_stop_string_ends_the_text_and_is_cut_off() -> None:
         assert held > 0
 
 
+def test_rows_that_all_end_at_once_are_not_decoded_for_a_stop_function() -> None:
+    (found,) = sample(build(), build_tokenizer(), ["abc\n"], 30, max_new_tokens=16, stop=lambda text: False)
+    (alone,) = sample(
+        build(), build_tokenizer(), ["abc\n"], 30, max_new_tokens=16, batch_size=1, stop=lambda text: False
+    )
+    assert alone == found and any(completion.finished for completion in alone)
+
+
 def test_what_runs_into_the_limit_is_not_finished() -> None:
     model, tokenizer = build(), build_tokenizer()
     completions = sum(sample(model, tokenizer, PROMPTS, 20, max_new_tokens=4), [])
@@ -176,6 +188,110 @@ def test_positions_end_what_comes_to_their_end() -> None:
         else:
             assert completion == long
     assert {completion.tokens for completion in found} >= {4, 9}
+
+
+LIMITS = {
+    "free": {},
+    "likeliest": {"temperature": 0.0},
+    "unlikely tokens cut": {"min_p": 0.3},
+    "stop text": {"stop": "a"},
+    "stop function": {"stop": lambda text: text.count("b") >= 2, "stop_characters": "b"},
+    "further ends": {"ends": [3, 4]},
+    "one token": {"max_new_tokens": 1},
+    "two tokens": {"max_new_tokens": 2},
+    "all over at the first token": {"stop": lambda text: True},
+    "all over at the third token": {"stop": lambda text: len(text) == 3, "temperature": 100.0},
+    "positions": {"positions": 12},
+    "positions of the prompts and one more": {"positions": 9},
+    "no compaction": {"share": 2.0},
+    "compaction whenever a row is over": {"share": 1e-9},
+}
+
+
+def draw_in_batches(name: str, batch_size: int, *, share: float = 0.02, **options: Any) -> list[Completion]:
+    settings = {"temperature": 1.0, "max_new_tokens": 16, **options}
+    sampler = Sampler(build(name), build_tokenizer(), **settings)
+    assert sampler.lag == (not sampling.SYNCHRONOUS)
+    assert sampler.takes_mask == (sampler.lag and name != "mistral")  # its window needs a mask of its own
+    if name == "gpt2" and "positions" in options:  # there are no others
+        wpe = sampler.model.transformer.wpe
+        wpe.weight = torch.nn.Parameter(wpe.weight.data[: options["positions"]])
+    ids = [[0, *sampler.tokenizer(prompt)["input_ids"]] for prompt in PROMPTS]
+    wanted = [(prompt, number) for prompt in range(len(PROMPTS)) for number in range(15)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampling, "_COMPACT_SHARE", share)
+        return sampler.draw(ids, entropy_of(0, PROMPTS), wanted, batch_size=batch_size)
+
+
+@pytest.mark.parametrize("limits", LIMITS)
+def test_tokens_may_be_read_one_step_late(limits: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that is over has one more token drawn, which is dropped."""
+    for name in ("llama", "mistral", "gpt2"):
+        for batch_size in (7, 60):
+            monkeypatch.setattr(sampling, "SYNCHRONOUS", ("cpu",))
+            at_once = draw_in_batches(name, batch_size, **LIMITS[limits])
+            monkeypatch.setattr(sampling, "SYNCHRONOUS", ())
+            assert draw_in_batches(name, batch_size, **LIMITS[limits]) == at_once
+
+
+def test_a_pass_is_on_its_way_when_tokens_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "SYNCHRONOUS", ())
+    events: list[str] = []
+
+    class Logged(Download):
+        def __init__(self, tensor: torch.Tensor) -> None:
+            super().__init__(tensor)
+            self.name = f"read {events.count('pass')}"
+
+        def numpy(self) -> np.ndarray:
+            events.append(self.name)
+            return super().numpy()
+
+    monkeypatch.setattr(sampling, "Download", Logged)
+    model = build()
+    model.register_forward_hook(lambda *_: events.append("pass"))
+    settings = {"temperature": 1.0, "max_new_tokens": 4, "stop": lambda text: False}
+    sampler = Sampler(model, build_tokenizer(), **settings)
+    events.clear()  # the passes that showed that it takes masks
+    sampler.draw([[0, 2]], entropy_of(0, ["a"]), [(0, number) for number in range(9)], batch_size=9)
+    # the tokens of pass 1 are read when pass 2 is on its way; no pass follows the last token
+    assert events == ["pass", "pass", "read 1", "pass", "read 2", "pass", "read 3", "read 4"]
+
+
+SINGLE, DOUBLE = torch.float32, torch.float64
+
+
+@pytest.mark.parametrize(("rows", "tokens", "most"), [(200, 150_000, 1), (20_000, 1_000, 5)])
+@pytest.mark.parametrize(("prob_type", "sum_type"), [(SINGLE, DOUBLE), (SINGLE, SINGLE)])
+def test_draws_in_float32_are_those_in_float64(
+    rows: int, tokens: int, most: int, prob_type: torch.dtype, sum_type: torch.dtype
+) -> None:
+    sampler = Sampler(build(), build_tokenizer(), temperature=1.0, max_new_tokens=1)
+    random = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(rows, tokens, generator=random)
+    uniform = torch.rand(rows, generator=random, dtype=DOUBLE)
+    exact = sampler._draw(logits, uniform)
+    sampler.prob_type, sampler.sum_type = prob_type, sum_type
+    found = sampler._draw(logits, uniform.to(sum_type))
+    assert (found != exact).sum() <= most
+
+
+@pytest.mark.parametrize(("prob_type", "sum_type"), [(DOUBLE, DOUBLE), (SINGLE, DOUBLE), (SINGLE, SINGLE)])
+def test_draws_in_float32_have_the_right_frequencies(prob_type: torch.dtype, sum_type: torch.dtype) -> None:
+    count = 200_000
+    sampler = Sampler(build(), build_tokenizer(), temperature=2.0, min_p=0.01, max_new_tokens=1)
+    sampler.prob_type, sampler.sum_type = prob_type, sum_type
+    random = torch.Generator().manual_seed(1)
+    logits = 4 * torch.randn(60, generator=random)
+    logits[[0, 7, 8, 59]] = -torch.inf
+    prob = (logits.double() / 2).softmax(-1)
+    prob[prob < 0.01 * prob.max()] = 0
+    assert 5 < (prob == 0).sum() < 50
+    uniform = torch.rand(count, generator=random, dtype=sum_type)
+    uniform[:2] = torch.tensor([0, 1 - 2**-24])
+    drawn = sampler._draw(logits.expand(count, -1), uniform).bincount(minlength=60)
+    assert (drawn[prob == 0] == 0).all()
+    assert chisquare(drawn[prob > 0], count * prob[prob > 0] / prob.sum()).pvalue > 0.01
 
 
 def test_progress_and_bad_arguments() -> None:

@@ -54,7 +54,7 @@ def assert_same(found: Path, wanted: Path) -> None:
         torch.testing.assert_close(one[name], tensor, atol=TOLERANCE, rtol=0, msg=name)
 
 
-@pytest.mark.parametrize("way", ["ddp", "fsdp"])
+@pytest.mark.parametrize("way", ["ddp", "fsdp", "fsdp fused"])
 def test_training_equals_that_of_one_process(alone, together, way):
     assert_same(together / f"{way}.safetensors", alone / "ddp.safetensors")
 

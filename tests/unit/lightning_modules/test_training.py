@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, LlamaForTokenClassification
 
-from lightning_modules import divergence
+from lightning_modules import divergence, optimization, training
 from lightning_modules.divergence import Diverged
+from lightning_modules.encoding import Encoded
 from lightning_modules.language_model import Batch, LanguageModel, TextData
+from lightning_modules.scoring import score
 from lightning_modules.training import fit
 
 UPDATES = 12
@@ -160,6 +162,66 @@ def test_a_steep_gradient_is_clipped() -> None:
     fit(steep, TextData(batch, updates=1), updates=1)
     # (300, 400) has length 500: (0.6, 0.8)
     torch.testing.assert_close(steep.weight.detach(), torch.tensor([-0.6, -0.8]), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("precision", "atol"), [("32-true", 1e-5), ("bf16-mixed", 1e-3)])
+def test_one_kernel_updates_as_several_do(
+    precision: Any, atol: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With clipped gradients, as on a GPU."""
+
+    class Steep(LanguageModel):
+        def training_step(self, batch: Any, batch_index: int) -> torch.Tensor:
+            return 100 * super().training_step(batch, batch_index)
+
+    class Look(Callback):
+        norms: list[float] = []
+
+        def on_before_zero_grad(self, trainer: Any, module: Any, optimizer: torch.optim.Optimizer) -> None:
+            self.fused = {group["fused"] for group in optimizer.param_groups}
+            gradients = [weight.grad for weight in module.parameters() if weight.grad is not None]
+            self.norms = [*self.norms, float(torch.nn.utils.get_total_norm(gradients))]
+
+    weights = []
+    for devices, fused in ((("cuda",), None), (("cpu",), True)):
+        monkeypatch.setattr(optimization, "FUSED", devices)
+        steep, look = Steep(model().backbone, learning_rate=1e-2, total_updates=UPDATES, decay=0.5), Look()
+        fit(steep, TextData(batch, updates=UPDATES), updates=UPDATES, precision=precision, callbacks=[look])
+        assert look.fused == {fused}
+        assert look.norms == pytest.approx([0.0] + [1.0] * (UPDATES - 1), abs=1e-3)
+        weights.append(steep.state_dict())
+    for name, weight in weights[0].items():
+        torch.testing.assert_close(weight, weights[1][name], atol=atol, rtol=0, msg=name)
+
+
+class Precisions(Callback):
+    """Records the precision of products of matrices while it trains and while it scores."""
+
+    def __init__(self, backbone: Any) -> None:
+        self.seen: list[tuple[str, ...]] = []
+        self.backbone = backbone
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        scoring: list[str] = []
+        hook = self.backbone.register_forward_hook(
+            lambda *_: scoring.append(torch.get_float32_matmul_precision())
+        )
+        score(self.backbone, [Encoded(ids=np.arange(4), solution_start=1, step_end=np.array([3]))])
+        hook.remove()
+        self.seen.append((torch.get_float32_matmul_precision(), *set(scoring)))
+
+
+def test_only_a_training_on_a_gpu_multiplies_in_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier = LlamaForTokenClassification(model().backbone.config)
+    for accelerators, precision in ((("cuda",), "highest"), (("cpu",), "high")):
+        monkeypatch.setattr(training, "TF32", accelerators)
+        look = Precisions(classifier)
+        fit(model(), TextData(batch, updates=2), updates=2, callbacks=[look])
+        assert look.seen == [(precision, "highest")] * 2
+        assert torch.get_float32_matmul_precision() == "highest"
+        with pytest.raises(Killed):
+            trained(progress=kill_at(0.5))
+        assert torch.get_float32_matmul_precision() == "highest"
 
 
 class Stop(Callback):
