@@ -196,13 +196,17 @@ def layers_of(model: torch.nn.Module) -> list[torch.nn.Module]:
     return [module for module in model.modules() if type(module).__name__ in names]
 
 
-def compile_layers(model: torch.nn.Module) -> None:
+def compile_layers(model: torch.nn.Module, backend: str = "inductor") -> None:
     """Lets torch compile the layers, once for all of them and for all sizes of batches.
 
     Kernels are cached on disk, for later processes too.
+
+    Args:
+        model: A transformers model.
+        backend: torch's name of the compiler.
     """
     for layer in layers_of(model):
-        layer.compile(dynamic=True)
+        layer.compile(dynamic=True, backend=backend)
 
 
 def recompute_activations(model: PreTrainedModel) -> None:

@@ -2,11 +2,12 @@
 
     python -m results.speed_page
 
-writes ``docs/speed.md`` from ``results/reference/benchmarks.json`` (`make bench`) and ``peers.json``
-(``tests/benchmarks/peers.py``).
+writes ``docs/speed.md`` from ``results/reference/benchmarks.json`` (`make bench`), ``peers.json``
+(``tests/benchmarks/peers.py``) and ``stages.json`` (``tests/benchmarks/stages.py``).
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,23 @@ make bench BENCH="--gsm8k POOL.jsonl.gz --gsm8k-train train.jsonl"
 ```
 """
 
-_REST = "What a run costs on other machines: [What a full grid costs](cost.md).\n"
+_STAGES = """\
+## Where `make run` spends its time
+
+Seconds of each kind of step, summed over two workers, on the same machine. Before: on 30 November 2026, before the
+work on speed.
+"""
+
+_REST = """\
+## GPUs
+
+Nothing has been measured on a GPU. What is there for them, and tested on CPUs to give the same results: rows without a
+mask, block masks for FlexAttention and packed rows for FlashAttention (`students.attention`), compiled layers
+(`students.compile_layers`), a fused optimizer, TF32 in training, batches that a thread lays out in pinned memory, states
+that a thread writes, and sampling that does not wait for each token.
+
+What a run costs on other machines: [What a full grid costs](cost.md).
+"""
 
 
 def speed_page() -> str:
@@ -54,7 +71,8 @@ def speed_page() -> str:
         _peers(rows, "training", "TRL, grouped by length"),
         _peers(rows, "scoring", "transformers, sorted"),
     )
-    return "\n".join([_INTRODUCTION, *peers, _LOOP, loop, _REST])
+    stages = _stages(_read("stages.json"))
+    return "\n".join([_INTRODUCTION, *peers, _LOOP, loop, _STAGES, stages, _REST])
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -74,6 +92,22 @@ def _peers(rows: list[dict[str, Any]], work: str, peer: str) -> str:
         lines.append((*map(str, counts), *speeds, f"{speed['ours'] / speed[peer]:.2f}"))
     header = ("parameters", "threads", "solutions per problem", "runs", *sides, "limit", f"ours / {peer}")
     return f"### {work.capitalize()}\n\n{markdown_table(header, lines)}"
+
+
+def _stages(runs: dict[str, Any]) -> str:
+    """Return the table of seconds per kind of step, those below 1% of the time together."""
+    total = {name: sum(run["seconds"].values()) for name, run in runs.items()}
+    steps = dict.fromkeys(step for run in runs.values() for step in run["seconds"])
+    large = [s for s in steps if any(run["seconds"].get(s, 0) > total[n] / 100 for n, run in runs.items())]
+
+    def line(step: str, value: Callable[[dict[str, Any]], float]) -> tuple[str, ...]:
+        return step, *(f"{value(run):.0f} ({value(run) / total[name]:.0%})" for name, run in runs.items())
+
+    lines = [line(f"`{step}`", lambda run, step=step: run["seconds"].get(step, 0.0)) for step in large]
+    lines.append(line("others", lambda run: sum(v for s, v in run["seconds"].items() if s not in large)))
+    lines.append(("all", *(f"{value:.0f}" for value in total.values())))
+    lines.append(("from the first to the last", *(f"{run['elapsed']:.0f}" for run in runs.values())))
+    return markdown_table(("step", *runs), lines)
 
 
 def _loop(bench: dict[str, Any]) -> list[tuple[str, ...]]:

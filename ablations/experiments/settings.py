@@ -32,7 +32,7 @@ class StudentSettings:
     """Attention in training: sdpa, eager; on GPUs flex_attention, which skips what a shared prefix hides; or
     flash_attention_2, if installed, which packs solutions without padding and requires bfloat16."""
     compile_layers: bool = False
-    """Whether torch compiles the layers, which takes minutes and pays in long trainings on GPUs."""
+    """Whether torch compiles the layers: a minute or more per process, for faster updates afterwards."""
     gradient_checkpointing: bool = False
     """Whether activations inside a layer are recomputed for gradients, not kept: less memory, more time."""
     accumulate: Count = 1

@@ -7,8 +7,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForTokenClassification, PreTrainedTokenizerFast
 
 from lightning_modules.encoding import Example
+from lightning_modules.packing import cost_of
 from lightning_modules.reward_data import RewardData
 from lightning_modules.reward_model import RewardModel
+from lightning_modules.row_choice import choose_rows
 
 if __name__ == "__main__":  # several devices start this script once more each
     parser = argparse.ArgumentParser()
@@ -27,7 +29,8 @@ if __name__ == "__main__":  # several devices start this script once more each
         Example(prompt="2+3*4\n", steps=("3*4=12", "2+12=14", "#14"), step_targets=(1, 1, 1)),
         Example(prompt="2+3*4\n", steps=("2+3=5", "5*4=20", "#20"), step_targets=(0, -100, -100)),
     ]
-    data = RewardData(solutions, tokenizer, batch_size=2, epochs=20)
+    rows, cost = choose_rows(backbone), cost_of(backbone)  # how solutions are laid out
+    data = RewardData(solutions, tokenizer, batch_size=2, epochs=20, rows=rows, cost=cost)
     model = RewardModel(backbone, learning_rate=1e-2)
     trainer = lightning.Trainer(
         max_epochs=1, accelerator="cpu", devices=devices, logger=False, enable_checkpointing=False

@@ -242,8 +242,8 @@ def test_the_copy_to_cuda_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(torch.Tensor, "to", note)
     for kind in ("cuda", "cpu", "mps"):
         RewardData(data).transfer_batch_to_device(batch, torch.device(kind), 0)
-    # three tensors of the layout, and the weights
-    assert moved == [("cuda", True)] * 4 + [("cpu", False)] * 4 + [("mps", False)] * 4
+    # four tensors of the layout, and the weights
+    assert moved == [("cuda", True)] * 5 + [("cpu", False)] * 5 + [("mps", False)] * 5
 
 
 def test_training_from_examples_learns() -> None:
