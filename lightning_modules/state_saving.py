@@ -48,9 +48,8 @@ class StateSaver(Callback):
         if trainer.global_step % self.every or (batch_index + 1) % trainer.accumulate_grad_batches:
             return
         began = time.monotonic()
-        if not trainer.strategy.broadcast(
-            began >= self.due and not busy
-        ):  # the first process decides for all
+        due = began >= self.due and not busy
+        if not trainer.strategy.broadcast(due):  # the first process decides for all
             return
         check_finite(trainer, module)
         trainer.save_checkpoint(self.new, weights_only=False)

@@ -56,6 +56,14 @@ def test_a_gpu_trains_what_a_processor_does(store, python_m, tmp_path, precision
 
 
 @one_gpu
+@pytest.mark.parametrize("setting", ["attention=flex_attention", "compile_layers=true"])
+def test_compiled_kernels_train_the_same(store, python_m, tmp_path, setting):
+    device = ("--settings.device=cuda", f"--settings.students.{setting}")
+    python_m("ablations", *WORDS, *device, "--workers=1", f"--store={store}", f"--out={tmp_path / 'out'}")
+    assert_close(store, 1e-3)
+
+
+@one_gpu
 def test_two_workers_share_a_gpu(store, python_m, tmp_path):
     words = (*WORDS, "--settings.device=cuda", "--workers=2")
     python_m("ablations", *words, f"--store={store}", f"--out={tmp_path / 'out'}")
