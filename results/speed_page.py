@@ -7,7 +7,7 @@ writes ``docs/speed.md`` from ``results/reference/benchmarks.json`` (`make bench
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -103,11 +103,12 @@ def _stages(runs: dict[str, Any]) -> str:
     steps = dict.fromkeys(step for run in runs.values() for step in run["seconds"])
     large = [s for s in steps if any(run["seconds"].get(s, 0) > total[n] / 100 for n, run in runs.items())]
 
-    def line(step: str, value: Callable[[dict[str, Any]], float]) -> tuple[str, ...]:
-        return step, *(f"{value(run):.0f} ({value(run) / total[name]:.0%})" for name, run in runs.items())
+    def line(label: str, counted: Collection[str]) -> tuple[str, ...]:
+        seconds = {n: sum(run["seconds"].get(step, 0.0) for step in counted) for n, run in runs.items()}
+        return label, *(f"{value:.0f} ({value / total[name]:.0%})" for name, value in seconds.items())
 
-    lines = [line(f"`{step}`", lambda run, step=step: run["seconds"].get(step, 0.0)) for step in large]
-    lines.append(line("others", lambda run: sum(v for s, v in run["seconds"].items() if s not in large)))
+    lines = [line(f"`{step}`", [step]) for step in large]
+    lines.append(line("others", [step for step in steps if step not in large]))
     lines.append(("all", *(f"{value:.0f}" for value in total.values())))
     lines.append(("from the first to the last", *(f"{run['elapsed']:.0f}" for run in runs.values())))
     return markdown_table(("step", *runs), lines)
