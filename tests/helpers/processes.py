@@ -1,5 +1,6 @@
 """Processes for tests: commands in forked processes, and the processes that a program started."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -64,6 +65,7 @@ def forked_for(pid: int) -> list[int]:
     """Returns the processes that a process's fork server forked."""
     found: list[int] = []
     for child in children_of(pid):
-        if b"multiprocessing.forkserver" in Path(f"/proc/{child}/cmdline").read_bytes():
-            found += children_of(child)
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a child that has just ended
+            if b"multiprocessing.forkserver" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found += children_of(child)
     return found
