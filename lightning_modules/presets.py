@@ -7,6 +7,8 @@ from typing import Literal, get_args
 Architecture = Literal["llama", "qwen2"]
 Dtype = Literal["float32", "bfloat16"]
 Attention = Literal["sdpa", "eager", "flex_attention", "flash_attention_2"]
+ONLY_ON_GPUS: tuple[Attention, ...] = ("flex_attention", "flash_attention_2")
+"""Implementations of attention that do not train on CPUs."""
 Precision = Literal["32-true", "bf16-mixed"]
 """Lightning's names."""
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from lightning_modules.prefix_trees import Layout, Rows, layout
+from lightning_modules.presets import ONLY_ON_GPUS
 
 TOLERANCE = 1e-4
 """Most by which equal computations in float32 may differ, as a share of the largest logit."""
@@ -21,8 +22,6 @@ ROWS: dict[str, Rows] = {
     "flash_attention_2": "packed",
 }
 """Implementation of attention in transformers -> rows that it can compute."""
-ONLY_ON_GPUS = ("flex_attention", "flash_attention_2")
-"""Implementations that do not train on CPUs."""
 
 
 def choose_rows(model: torch.nn.Module, device: str | torch.device | None = None, *, seed: int = 0) -> Rows:

@@ -27,6 +27,7 @@ from typing import Any
 from ablations.data.field_types import Count, check_fields
 from ablations.engine.processes import context_of, end_with_parent, take_environment
 from ablations.engine.step import Context, Task, execute, ignore
+from lightning_modules.presets import ONLY_ON_GPUS
 from lightning_modules.process_group import ALONE, Group, Strategy, join_group
 
 Call = tuple[Task, Path, Context]
@@ -91,7 +92,7 @@ def check_devices(steps: Iterable[Task], count: int = 1) -> None:
     steps = tuple(steps)
     check_gpus({step.device for step in steps}, count)
     for step in steps:
-        if step.attention in ("flex_attention", "flash_attention_2") and step.device == "cpu":
+        if step.attention in ONLY_ON_GPUS and step.device == "cpu":
             raise ValueError(
                 f"attention: found {step.attention} on device cpu; allowed: sdpa, eager, or device cuda"
             )
